@@ -1,0 +1,2 @@
+//! The `winddown` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Supervise any program.

@@ -1,0 +1,1 @@
+//! Make every stop request reach your program.

@@ -1,0 +1,2 @@
+//! Test lanes, benchmarks and generated files: `cargo xtask --help`.
+fn main() {}
