@@ -1,1 +1,11 @@
-//! The semantics of winddown.
+//! The semantics of winddown: states, stop reasons, budgets, ladders and reports.
+//!
+//! Nothing here reads a clock, does I/O or differs between systems: time and facts are arguments. The rules are numbered
+//! (WD-n) in `docs/spec.md`, and the tests name them.
+
+pub mod scm;
+mod signal;
+mod time;
+
+pub use signal::{ParseSignalError, RT_MAX, Signal};
+pub use time::{Clock, ParseDurationError, Timestamp, format_duration, parse_duration};
