@@ -3,9 +3,14 @@
 //! Nothing here reads a clock, does I/O or differs between systems: time and facts are arguments. The rules are numbered
 //! (WD-n) in `docs/spec.md`, and the tests name them.
 
+mod pending;
+mod reason;
 pub mod scm;
 mod signal;
+mod sync;
 mod time;
 
+pub use pending::{Noted, Pending, SIGNAL_SLOTS};
+pub use reason::{Arrival, AskedBy, ConsoleEvent, Mechanism, Origin};
 pub use signal::{ParseSignalError, RT_MAX, Signal};
 pub use time::{Clock, ParseDurationError, Timestamp, format_duration, parse_duration};

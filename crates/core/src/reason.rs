@@ -1,0 +1,233 @@
+//! Who asked, and how: [`Mechanism`], [`Origin`] and [`Arrival`].
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scm::Control;
+use crate::{Signal, Timestamp};
+
+/// An event that Windows sends to the programs of a console.
+///
+/// Source: <https://learn.microsoft.com/windows/console/handlerroutine>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsoleEvent {
+    /// `CTRL_C_EVENT`: somebody pressed Ctrl+C, or a program sent it.
+    CtrlC,
+    /// `CTRL_BREAK_EVENT`.
+    CtrlBreak,
+    /// `CTRL_CLOSE_EVENT`: the console's window is being closed; the process ends when the handler returns, or after 5 s.
+    Close,
+    /// `CTRL_LOGOFF_EVENT`: a user logs off; only services see it.
+    Logoff,
+    /// `CTRL_SHUTDOWN_EVENT`: the system shuts down; only services see it, before `SERVICE_CONTROL_SHUTDOWN`.
+    Shutdown,
+}
+
+/// The way by which a request reached this process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mechanism {
+    /// A Unix signal.
+    Signal(Signal),
+    /// A control of the Windows Service Control Manager.
+    Control(Control),
+    /// A Windows console event.
+    Console(ConsoleEvent),
+    /// `WM_ENDSESSION`: the user's session, or the system, ends.
+    SessionEnd,
+    /// The container runtime.
+    Container,
+    /// The process that started this one has gone.
+    ParentGone,
+    /// The program itself.
+    Own,
+    /// The body of the program returned without having been asked to stop.
+    Finished,
+    /// The signal proxy.
+    Proxy,
+    /// A named event of this name.
+    NamedEvent(String),
+}
+
+impl Mechanism {
+    /// The kind, as reports and JSON write it: `signal`, `scm`, `console`, `session-end`, ...
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Signal(_) => "signal",
+            Self::Control(_) => "scm",
+            Self::Console(_) => "console",
+            Self::SessionEnd => "session-end",
+            Self::Container => "container",
+            Self::ParentGone => "parent-gone",
+            Self::Own => "own",
+            Self::Finished => "finished",
+            Self::Proxy => "proxy",
+            Self::NamedEvent(_) => "named-event",
+        }
+    }
+
+    /// Which request of that kind, such as `TERM`, `preshutdown` or `ctrl-c`; `None` for kinds that have but one.
+    #[must_use]
+    pub fn request(&self) -> Option<String> {
+        match self {
+            Self::Signal(signal) => Some(signal.to_string()),
+            Self::Control(control) => Some(control.to_string()),
+            Self::Console(event) => Some(event.to_string()),
+            Self::NamedEvent(name) => Some(name.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
+        match self.request() {
+            Some(request) => write!(f, " {request}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ConsoleEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::CtrlC => "ctrl-c",
+            Self::CtrlBreak => "ctrl-break",
+            Self::Close => "close",
+            Self::Logoff => "logoff",
+            Self::Shutdown => "shutdown",
+        })
+    }
+}
+
+/// Who asked for something, as far as the mechanism tells.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// By which way the request came.
+    pub mechanism: Mechanism,
+    /// The sender's process, where the system names it. The kernel sends with no process.
+    pub pid: Option<u32>,
+    /// The sender's user, where the system names it.
+    pub uid: Option<u32>,
+    /// The sender's name, such as its command's, where it could still be looked up.
+    pub name: Option<String>,
+}
+
+impl Origin {
+    /// An origin of which only the mechanism is known.
+    #[must_use]
+    pub const fn of(mechanism: Mechanism) -> Self {
+        Self {
+            mechanism,
+            pid: None,
+            uid: None,
+            name: None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.mechanism)?;
+        match (&self.name, self.pid) {
+            (Some(name), Some(pid)) => write!(f, " from {name} (pid {pid}")?,
+            (None, Some(pid)) => write!(f, " from pid {pid} (")?,
+            (Some(name), None) => return write!(f, " from {name}"),
+            (None, None) => return Ok(()),
+        }
+        match (self.uid, self.name.is_some()) {
+            (Some(uid), true) => write!(f, ", uid {uid})"),
+            (Some(uid), false) => write!(f, "uid {uid})"),
+            (None, true) => f.write_str(")"),
+            (None, false) => f.write_str("uid unknown)"),
+        }
+    }
+}
+
+/// A request that reached this process, before anything was decided about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who sent it, and how.
+    pub origin: Origin,
+    /// When it reached this process.
+    pub at: Timestamp,
+    /// Whether a person pressed a key for it: `SIGINT` or `SIGQUIT` from the controlling terminal to its foreground group,
+    /// or Ctrl+C on a console of one's own. Only such a request may force when it comes a second time.
+    pub interactive: bool,
+}
+
+/// [`Origin`] as reports and JSON show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AskedBy {
+    /// The kind of mechanism: `signal`, `scm`, `console`, `session-end`, `container`, `parent-gone`, `own`, `finished`,
+    /// `proxy` or `named-event`.
+    pub mechanism: String,
+    /// Which request of that kind: a signal, a control, a console event.
+    pub request: Option<String>,
+    /// The process that sent it.
+    pub pid: Option<u32>,
+    /// The user that sent it.
+    pub uid: Option<u32>,
+    /// The name of the process that sent it.
+    pub name: Option<String>,
+}
+
+impl From<&Origin> for AskedBy {
+    fn from(origin: &Origin) -> Self {
+        Self {
+            mechanism: origin.mechanism.kind().to_owned(),
+            request: origin.mechanism.request(),
+            pid: origin.pid,
+            uid: origin.uid,
+            name: origin.name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stop => f.pad("stop"),
+            Self::Pause => f.pad("pause"),
+            Self::Continue => f.pad("continue"),
+            Self::Interrogate => f.pad("interrogate"),
+            Self::Shutdown => f.pad("shutdown"),
+            Self::ParamChange => f.pad("paramchange"),
+            Self::Legacy(code) => write!(f, "legacy {code}"),
+            Self::HardwareProfileChange(event) => write!(f, "hardwareprofilechange {event}"),
+            Self::PowerEvent(event) => write!(f, "powerevent {event}"),
+            Self::SessionChange { event, session } => {
+                write!(f, "sessionchange {event} session {session}")
+            }
+            Self::Preshutdown => f.pad("preshutdown"),
+            Self::TimeChange => f.pad("timechange"),
+            Self::TriggerEvent => f.pad("triggerevent"),
+            Self::UserModeReboot => f.pad("usermodereboot"),
+            Self::Custom(code) => write!(f, "custom {code}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_reads_as_a_sentence() {
+        let mut origin = Origin::of(Mechanism::Signal(Signal::Term));
+        assert_eq!(origin.to_string(), "signal TERM");
+        origin.pid = Some(812);
+        origin.uid = Some(0);
+        assert_eq!(origin.to_string(), "signal TERM from pid 812 (uid 0)");
+        origin.name = Some("systemd".to_owned());
+        assert_eq!(
+            origin.to_string(),
+            "signal TERM from systemd (pid 812, uid 0)"
+        );
+    }
+}
