@@ -1,2 +1,75 @@
-//! Test lanes, benchmarks and generated files: `cargo xtask --help`.
-fn main() {}
+//! Test lanes, benchmarks and generated files of winddown: `cargo xtask`.
+//!
+//! Runs on Linux and other Unix systems; it is never published.
+
+mod census;
+mod command;
+mod error;
+mod interrupt;
+mod lane;
+mod need;
+mod session;
+mod setup;
+mod tally;
+mod targets;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+/// Run the test lanes of winddown and write its generated files.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run test lanes, all of them when none is named.
+    ///
+    /// A lane whose tools are missing is skipped with the command that installs them. With
+    /// CI=true each lane is set up first, and a lane that cannot run is a failure.
+    Test {
+        /// Lanes to run; see `cargo xtask lanes`.
+        lanes: Vec<String>,
+    },
+    /// Install what lanes need, for all lanes when none is named.
+    Setup {
+        /// Lanes to set up; see `cargo xtask lanes`.
+        lanes: Vec<String>,
+    },
+    /// List the lanes, what each shows and whether it can run here.
+    Lanes,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<ExitCode, Error> {
+    interrupt::attach()?;
+    match verb {
+        Verb::Test { lanes } => lane::test(&lane::named(&lanes)?),
+        Verb::Setup { lanes } => {
+            for lane in lane::named(&lanes)? {
+                setup::lane(lane)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Lanes => {
+            lane::list();
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Windows programs under Wine's Service Control Manager.
+//!
+//! Wine keeps services alive only while an ordinary program runs, so an idle one does throughout.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+use super::Lane;
+use crate::command::{self, Cmd};
+use crate::error::Error;
+use crate::need::Need;
+use crate::session::Session;
+use crate::{targets, workspace};
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+
+pub(super) const LANE: Lane = Lane {
+    name: "windows",
+    shows: "Windows executables: services under Wine's SCM, console events, job objects",
+    needs: &[
+        Need::Subcommand("cargo-nextest"),
+        Need::Package {
+            name: "rustc-web",
+            provides: "/usr/bin/rustc",
+        },
+        Need::Package {
+            name: "rust-web-src",
+            provides: "/usr/lib/rustlib/src/rust/library/std/Cargo.toml",
+        },
+        Need::Package {
+            name: "rust-web-clippy",
+            provides: "/usr/bin/cargo-clippy",
+        },
+        Need::Package {
+            name: "gcc-mingw-w64-x86-64-win32",
+            provides: "x86_64-w64-mingw32-gcc",
+        },
+        Need::Package {
+            name: "wine64",
+            provides: "/usr/lib/wine/wine64",
+        },
+        Need::Package {
+            name: "wine",
+            provides: "wine-stable",
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session) -> Result<(), Error> {
+    session.prepare(Cmd::new("/usr/bin/rustc").arg("--version"))?;
+    make_prefix(session)?;
+    session.prepare(
+        cargo()
+            .args(["build", "--package=winddown-testkit", "--example=keepalive"])
+            .args(for_windows())
+            .limit_seconds(900),
+    )?;
+    session.check(
+        with_debian_rust(Cmd::new("/usr/bin/cargo-clippy"))
+            .args(["clippy", "--workspace", "--exclude=xtask", "--all-targets"])
+            .args(for_windows())
+            .args(["--", "-D", "warnings"])
+            .limit_seconds(900),
+    )?;
+
+    let names = targets::of_lane("windows")?;
+    let mut keepalive = start_services()?;
+    session.check(
+        cargo()
+            .args(["nextest", "run", "--profile=windows"])
+            .args(["--workspace", "--exclude=xtask", "--lib"])
+            .args(targets::arguments(&names))
+            .args(for_windows())
+            .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine-stable")
+            .env("WINDDOWN_EVENT_LOG", event_log())
+            .limit_seconds(1200),
+    )?;
+    // It reads its input to the end.
+    drop(keepalive.stdin.take());
+    command::wait(&mut keepalive, Duration::from_secs(20), "keepalive")?;
+    wineserver("-k")
+}
+
+/// A fresh Wine prefix, ready for our executables; made once.
+fn make_prefix(session: &mut Session) -> Result<(), Error> {
+    let prefix = prefix();
+    let ready = prefix.join("winddown-ready");
+    if ready.exists() {
+        return Ok(());
+    }
+    println!("making a Wine prefix in {}", prefix.display());
+    let mut attempts = 1..=3;
+    loop {
+        let attempt = attempts.next();
+        if prefix.exists() {
+            fs::remove_dir_all(&prefix).map_err(Error::file(&prefix))?;
+        }
+        fs::create_dir_all(&prefix).map_err(Error::file(&prefix))?;
+        let booted = wine()
+            .args(["wineboot", "-i"])
+            .limit_seconds(120)
+            .run_into(&workspace::target("wine/boot.log"))
+            .and_then(|()| wineserver("-w"));
+        match booted {
+            Ok(()) => break,
+            Err(error) if attempt.is_none() || matches!(error, Error::Interrupted) => {
+                return Err(error);
+            }
+            Err(error) => println!("{error}; once more"),
+        }
+    }
+
+    // Rust's standard library takes random numbers from a library that Wine 8 lacks.
+    session.prepare(
+        Cmd::new("x86_64-w64-mingw32-gcc")
+            .args([
+                "-O2",
+                "-s",
+                "-shared",
+                "crates/xtask/assets/bcryptprimitives.c",
+            ])
+            .args(["-ladvapi32", "-o"])
+            .arg(prefix.join("drive_c/windows/system32/bcryptprimitives.dll")),
+    )?;
+    // An executable that never calls the SCM is then given up after 3 s and not 10.
+    wine()
+        .args(["reg", "add", r"HKLM\System\CurrentControlSet\Control", "/f"])
+        .args(["/v", "ServicesPipeTimeout", "/t", "REG_SZ", "/d", "3000"])
+        .run_into(&workspace::target("wine/registry.log"))?;
+    wineserver("-k")?;
+    fs::write(&ready, "").map_err(Error::file(ready))
+}
+
+/// Starts the prefix and returns the program that keeps it running.
+///
+/// What services report to the event log is written to [`event_log`], by Wine itself. Output goes
+/// to files because the prefix's own processes inherit it and outlive each test.
+fn start_services() -> Result<Child, Error> {
+    let keepalive = wine()
+        .arg(
+            workspace::target("cross")
+                .join(TARGET)
+                .join("debug/examples/keepalive.exe"),
+        )
+        .env("WINEDEBUG", "-all,warn+eventlog")
+        .spawn_into(&workspace::target("wine/keepalive.log"), &event_log())?;
+    for _ in 0..60 {
+        let query = wine()
+            .args(["sc", "query", "Spooler"])
+            .limit_seconds(20)
+            .capture();
+        match query {
+            Ok(text) if text.contains("STATE") => return Ok(keepalive),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            _ => thread::sleep(Duration::from_millis(250)),
+        }
+    }
+    Err(Error::Unusable("Wine's SCM did not come up".to_owned()))
+}
+
+fn wineserver(what: &str) -> Result<(), Error> {
+    let server = with_prefix(Cmd::new("/usr/lib/wine/wineserver64"));
+    server
+        .arg(what)
+        .limit_seconds(30)
+        .run_into(&workspace::target("wine/server.log"))
+}
+
+fn wine() -> Cmd {
+    with_prefix(Cmd::new("wine-stable"))
+}
+
+fn with_prefix(command: Cmd) -> Cmd {
+    command
+        .env("WINEPREFIX", prefix())
+        .env("WINEARCH", "win64")
+        .env("WINEDEBUG", "-all")
+}
+
+fn prefix() -> PathBuf {
+    workspace::target("wine/prefix")
+}
+
+fn event_log() -> PathBuf {
+    workspace::target("wine/events.log")
+}
+
+fn cargo() -> Cmd {
+    with_prefix(with_debian_rust(Cmd::cargo()))
+}
+
+/// Debian's compiler: its sources of the standard library are installed, so any target can be built.
+fn with_debian_rust(command: Cmd) -> Cmd {
+    command
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTDOC", "/usr/bin/rustdoc")
+        // `-Zbuild-std` is not stable.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_DIR", workspace::target("cross"))
+}
+
+fn for_windows() -> [&'static str; 3] {
+    ["-Zbuild-std=std,panic_abort,test", "--target", TARGET]
+}
