@@ -4,21 +4,29 @@
 //! (WD-n) in `docs/spec.md`, and the tests name them.
 
 mod budget;
+mod control_map;
+pub mod exit;
+mod ladder;
 mod lease;
 mod pending;
 mod phase;
 mod reason;
+pub mod report;
 pub mod scm;
+mod sequence;
 mod signal;
 mod state;
 mod sync;
 mod time;
 
 pub use budget::Budget;
+pub use control_map::{CONTROL_MAP, FIRST_RT, FIRST_USER, MapRow, Meaning, Wants};
+pub use ladder::{Climb, Ladder, Rung, StopPolicy};
 pub use lease::{Extension, Lease};
 pub use pending::{Noted, Pending, SIGNAL_SLOTS};
 pub use phase::Phase;
 pub use reason::{Arrival, AskedBy, ConsoleEvent, Mechanism, Origin};
+pub use sequence::{HookId, InFlight, Sequence, Step};
 pub use signal::{ParseSignalError, RT_MAX, Signal};
 pub use state::{Effect, Input, State, transition};
 pub use time::{Clock, ParseDurationError, Timestamp, format_duration, parse_duration};
