@@ -71,6 +71,8 @@ impl fmt::Display for Proof {
 pub enum HookOutcome {
     /// It returned.
     Done,
+    /// It returned this error.
+    Failed(String),
     /// It panicked with this message.
     Panicked(String),
     /// It had not returned by the end of its phase, and the next hook was run beside it.
@@ -213,6 +215,7 @@ impl fmt::Display for StopReport {
             for hook in &phase.hooks {
                 let outcome = match &hook.outcome {
                     HookOutcome::Done => String::new(),
+                    HookOutcome::Failed(message) => format!("  failed: {message}"),
                     HookOutcome::Panicked(message) => format!("  panicked: {message}"),
                     HookOutcome::Overran => {
                         format!("  overran (registered at {})", hook.registered_at)

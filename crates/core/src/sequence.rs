@@ -218,15 +218,14 @@ impl Sequence {
         }
     }
 
-    /// Notes that a hook ended: by itself, or by a panic with this message.
+    /// Notes that a hook ended, and how.
     ///
     /// Of a hook that had overrun its phase it is noted that it ended after all.
-    pub fn finished(&mut self, hook: HookId, now: Timestamp, panic: Option<String>) {
+    pub fn finished(&mut self, hook: HookId, now: Timestamp, outcome: HookOutcome) {
         let HookState::Running { since } = self.hooks[hook.0].state else {
             self.hooks[hook.0].state = HookState::Ended;
             return;
         };
-        let outcome = panic.map_or(HookOutcome::Done, HookOutcome::Panicked);
         let record = self.record(hook, outcome, now.since(since));
         self.hooks[hook.0].state = HookState::Ended;
         if let Some(current) = &mut self.current {
@@ -296,7 +295,7 @@ mod tests {
             match sequence.step(at(0), &budget(), FREE) {
                 Step::Run { hook, .. } => {
                     order.push(sequence.hooks[hook.0].name.clone());
-                    sequence.finished(hook, at(0), None);
+                    sequence.finished(hook, at(0), HookOutcome::Done);
                 }
                 Step::Finished => return order,
                 Step::Wait(_) => panic!("nothing is in flight"),
@@ -346,11 +345,11 @@ mod tests {
         assert!(
             matches!(sequence.step(at(0), &budget(), FREE), Step::Run { hook, .. } if hook == second)
         );
-        sequence.finished(second, at(1), Some("boom".to_owned()));
+        sequence.finished(second, at(1), HookOutcome::Panicked("boom".to_owned()));
         assert!(
             matches!(sequence.step(at(1), &budget(), FREE), Step::Run { hook, .. } if hook == first)
         );
-        sequence.finished(first, at(1), None);
+        sequence.finished(first, at(1), HookOutcome::Done);
         assert_eq!(sequence.step(at(1), &budget(), FREE), Step::Finished);
         let close = &sequence.records(at(0))[Phase::Close as usize];
         assert_eq!(
@@ -373,9 +372,9 @@ mod tests {
         assert!(
             matches!(sequence.step(deadline, &budget(), FREE), Step::Run { hook, .. } if hook == next)
         );
-        sequence.finished(next, deadline, None);
+        sequence.finished(next, deadline, HookOutcome::Done);
         assert_eq!(sequence.unfinished().count(), 1);
-        sequence.finished(stuck, at(9), None);
+        sequence.finished(stuck, at(9), HookOutcome::Done);
         assert_eq!(sequence.unfinished().count(), 0);
         assert_eq!(sequence.step(at(9), &budget(), FREE), Step::Finished);
     }
