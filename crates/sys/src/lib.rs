@@ -1,1 +1,5 @@
 //! The operating-system half of winddown.
+
+pub mod scm;
+#[cfg(windows)]
+mod windows;
