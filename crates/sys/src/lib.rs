@@ -1,5 +1,24 @@
-//! The operating-system half of winddown.
+//! The operating-system half of winddown: signals, clocks, waiting, processes and hosts, behind safe and small interfaces.
+//!
+//! Every `unsafe` block and every `cfg` of an operating system of the workspace is in this crate. Each module documents one
+//! interface for all systems; the platform files beside it offer the same functions in the same order.
+//!
+//! # Limits
+//! Signals, masks and dispositions belong to the whole process. At most one of [`Sources`] and [`SignalQueue`] is attached
+//! at a time.
 
+mod clock;
+mod error;
+mod queue;
 pub mod scm;
+pub mod signal;
+mod source;
+mod wake;
 #[cfg(windows)]
 mod windows;
+
+pub use clock::Monotonic;
+pub use error::{Error, Result};
+pub use queue::SignalQueue;
+pub use source::Sources;
+pub use wake::{Descriptor, Waitable, Wake, wait_any};

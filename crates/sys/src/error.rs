@@ -1,0 +1,44 @@
+//! [`Error`]: what a system call refused, with the system's own code.
+
+use std::io;
+
+use thiserror::Error;
+use winddown_core::Signal;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the operating system did not do what it was asked for.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A call of the operating system failed; `source` keeps its code.
+    #[error("{what} failed: {source}")]
+    Os {
+        /// The call, or what it was for.
+        what: String,
+        /// The system's error, with its code.
+        source: io::Error,
+    },
+    /// [`Sources`](crate::Sources) or [`SignalQueue`](crate::SignalQueue) is attached already: signals belong to the process,
+    /// and there is one process.
+    #[error("the signals of this process are attached already: drop what is attached first")]
+    AlreadyAttached,
+    /// This system has no such signal.
+    #[error("this system has no signal {0}")]
+    NoSuchSignal(Signal),
+    /// The signal cannot be received in an orderly way: `KILL` and `STOP` never reach a program, and after `SEGV`, `BUS`, `FPE`,
+    /// `ILL`, `ABRT`, `TRAP` or `SYS` a program is not in a state to go on.
+    #[error("signal {0} cannot be received: use TERM, INT, HUP, QUIT, USR1, USR2 or RTMIN+n")]
+    Uncatchable(Signal),
+}
+
+impl Error {
+    /// A failed system call, named by `what`.
+    pub fn os(what: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::Os {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+}

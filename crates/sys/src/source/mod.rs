@@ -1,0 +1,115 @@
+//! [`Sources`]: what asks this process to stop, from before the program's own code runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use winddown_core::{Arrival, Signal};
+
+use crate::{Error, Result, Wake};
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod imp;
+
+#[cfg(target_os = "linux")]
+pub(crate) use imp::describe;
+
+/// The stop sources of this process: signals on Unix, console and session-end events on Windows.
+///
+/// Receipt does not depend on any thread of the program: whichever thread the system interrupts only notes what arrived and
+/// sets [`wake`](Sources::wake). Everything noted waits to be [`drain`](Sources::drain)ed, so that nothing is lost however late
+/// that is; signals that arrive a second time until then merge into the first, whose sender is kept, as the kernel itself
+/// merges pending signals.
+///
+/// Other listeners of the process keep working: those of `signal-hook` and tokio, and handlers that were installed before.
+///
+/// Attach early, while the program has one thread: threads that are started later inherit its mask.
+///
+/// | | Unix | Windows |
+/// |---|---|---|
+/// | attached | the signals asked for | every console event, and the end of the session |
+/// | signals blocked or ignored by the starter | unblocked in the calling thread, and received; ignored `HUP` and `INT` stay so | - |
+/// | after drop | the signals have no effect until attached again, unless others listen: `signal-hook-registry` keeps its handler | Windows' own handler ends the process |
+///
+/// # Limits
+/// A signal stays lost where all threads block it, or where C code replaces the handler.
+///
+/// Source: `signal(7)`, `signal-safety(7)`, <https://learn.microsoft.com/windows/console/setconsolectrlhandler>.
+#[derive(Debug)]
+pub struct Sources {
+    imp: imp::Sources,
+    _attached: Attached,
+}
+
+impl Sources {
+    /// Attaches `signals`, and on Windows the console and the session's end.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyAttached`]; [`Error::Uncatchable`] and [`Error::NoSuchSignal`] for signals that cannot be received;
+    /// [`Error::Os`] when the system refuses. Nothing is attached then.
+    pub fn attach(signals: impl IntoIterator<Item = Signal>) -> Result<Self> {
+        let _attached = Attached::claim()?;
+        let imp = imp::Sources::attach()?;
+        let sources = Self { imp, _attached };
+        for signal in signals {
+            sources.add(signal)?;
+        }
+        Ok(sources)
+    }
+
+    /// Attaches one more signal. Without effect when it is attached already, and on Windows.
+    ///
+    /// # Errors
+    /// As [`attach`](Sources::attach).
+    pub fn add(&self, signal: Signal) -> Result<()> {
+        self.imp.add(signal)
+    }
+
+    /// The signals that were asked for and stay ignored, because whoever started this process had them ignored on purpose:
+    /// `HUP` under `nohup`, `INT` for a background job of a shell script.
+    #[must_use]
+    pub fn kept_ignored(&self) -> Vec<Signal> {
+        self.imp.kept_ignored()
+    }
+
+    /// Is set whenever something arrived. Whoever drains clears it first.
+    #[must_use]
+    pub fn wake(&self) -> &'static Wake {
+        self.imp.wake()
+    }
+
+    /// Takes what arrived, in the order of arrival.
+    ///
+    /// A sender's name is looked up now, and may be missing or, should its pid have been used again, be another's. Whether a
+    /// key was pressed is judged now as well: the signal came from the kernel, and this process is in the foreground of its
+    /// controlling terminal.
+    #[must_use]
+    pub fn drain(&self) -> Vec<Arrival> {
+        self.imp.drain()
+    }
+
+    /// Lets console handlers return that hold up the end of the process: cleanup is done. Without effect on Unix.
+    pub fn release(&self) {
+        self.imp.release();
+    }
+}
+
+/// The one right to the signals of this process.
+#[derive(Debug)]
+pub(crate) struct Attached(());
+
+static ATTACHED: AtomicBool = AtomicBool::new(false);
+
+impl Attached {
+    pub(crate) fn claim() -> Result<Self> {
+        match ATTACHED.swap(true, Ordering::Acquire) {
+            false => Ok(Self(())),
+            true => Err(Error::AlreadyAttached),
+        }
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        ATTACHED.store(false, Ordering::Release);
+    }
+}
