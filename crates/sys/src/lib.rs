@@ -13,6 +13,8 @@ mod queue;
 pub mod scm;
 pub mod signal;
 mod source;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wake;
 #[cfg(windows)]
 mod windows;

@@ -1,0 +1,84 @@
+use std::io;
+use std::os::windows::process::CommandExt;
+use std::process::Command;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use winddown_core::{ConsoleEvent, Mechanism};
+use windows_sys::Win32::Foundation::{STATUS_CONTROL_C_EXIT, TRUE};
+use windows_sys::Win32::System::Console::{
+    CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler,
+};
+use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
+use windows_sys::core::BOOL;
+
+static REQUEST: Mutex<Option<ConsoleEvent>> = Mutex::new(None);
+static ARRIVED: Condvar = Condvar::new();
+
+unsafe extern "system" fn swallow(_event: u32) -> BOOL {
+    TRUE
+}
+
+unsafe extern "system" fn keep(event: u32) -> BOOL {
+    let event = match event {
+        CTRL_C_EVENT => ConsoleEvent::CtrlC,
+        CTRL_BREAK_EVENT => ConsoleEvent::CtrlBreak,
+        CTRL_CLOSE_EVENT => ConsoleEvent::Close,
+        CTRL_LOGOFF_EVENT => ConsoleEvent::Logoff,
+        _ => ConsoleEvent::Shutdown,
+    };
+    *REQUEST.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
+    ARRIVED.notify_one();
+    if matches!(event, ConsoleEvent::CtrlC | ConsoleEvent::CtrlBreak) {
+        return TRUE;
+    }
+    // Returning from the others ends the process.
+    loop {
+        std::thread::park();
+    }
+}
+
+fn attach(handler: unsafe extern "system" fn(u32) -> BOOL) {
+    // SAFETY: the handler is a static function that may run on any thread at any time.
+    let attached = unsafe { SetConsoleCtrlHandler(Some(handler), TRUE) };
+    assert_ne!(attached, 0, "a console handler can be added");
+}
+
+pub(super) fn ignore_stop_requests() {
+    attach(swallow);
+}
+
+pub(super) fn hold_stop_requests() {
+    attach(keep);
+}
+
+pub(super) fn await_stop_request() -> Mechanism {
+    let mut request = REQUEST.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        if let Some(event) = request.take() {
+            return Mechanism::Console(event);
+        }
+        request = ARRIVED
+            .wait(request)
+            .unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+pub(super) fn die_of(_request: &Mechanism) -> ! {
+    std::process::exit(STATUS_CONTROL_C_EXIT)
+}
+
+pub(super) fn detach(command: &mut Command) {
+    command.creation_flags(CREATE_NEW_CONSOLE);
+}
+
+pub(super) fn pause_self() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn notify_ready() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn kill_if(_pid: u32, _still_meant: impl FnOnce() -> bool) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
+}
