@@ -4,6 +4,7 @@
 
 mod census;
 mod command;
+mod debian_rust;
 mod error;
 mod interrupt;
 mod lane;

@@ -94,7 +94,7 @@ fn run(session: &mut Session) -> Result<(), Error> {
     }
     session.check(
         Cmd::cargo()
-            .args(["nextest", "run", "--workspace", "--profile=linux"])
+            .args(["nextest", "run", "--workspace", "--profile=processes"])
             .args(targets::arguments(&names))
             .limit_seconds(1200),
     )

@@ -1,8 +1,11 @@
 //! The test lanes: each proves the same library on another host.
 
+mod cross;
 mod lint;
 mod linux;
+mod loom;
 mod pid1;
+mod systemd;
 mod unit;
 mod windows;
 
@@ -27,12 +30,15 @@ pub(crate) struct Lane {
 }
 
 /// Cheap lanes first, so that a plain mistake is seen early.
-const LANES: [&Lane; 5] = [
+const LANES: [&Lane; 8] = [
     &lint::LANE,
     &unit::LANE,
+    &loom::LANE,
     &linux::LANE,
     &pid1::LANE,
+    &systemd::LANE,
     &windows::LANE,
+    &cross::LANE,
 ];
 
 impl Lane {

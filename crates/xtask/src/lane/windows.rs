@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Lane;
 use crate::command::{self, Cmd};
+use crate::debian_rust::{self, build_for, with_debian_rust};
 use crate::error::Error;
 use crate::need::Need;
 use crate::session::Session;
@@ -22,14 +23,8 @@ pub(super) const LANE: Lane = Lane {
     shows: "Windows executables: services under Wine's SCM, console events, job objects",
     needs: &[
         Need::Subcommand("cargo-nextest"),
-        Need::Package {
-            name: "rustc-web",
-            provides: "/usr/bin/rustc",
-        },
-        Need::Package {
-            name: "rust-web-src",
-            provides: "/usr/lib/rustlib/src/rust/library/std/Cargo.toml",
-        },
+        debian_rust::RUSTC,
+        debian_rust::SOURCES,
         Need::Package {
             name: "rust-web-clippy",
             provides: "/usr/bin/cargo-clippy",
@@ -56,13 +51,13 @@ fn run(session: &mut Session) -> Result<(), Error> {
     session.prepare(
         cargo()
             .args(["build", "--package=winddown-testkit", "--example=keepalive"])
-            .args(for_windows())
+            .args(build_for(TARGET))
             .limit_seconds(900),
     )?;
     session.check(
         with_debian_rust(Cmd::new("/usr/bin/cargo-clippy"))
             .args(["clippy", "--workspace", "--exclude=xtask", "--all-targets"])
-            .args(for_windows())
+            .args(build_for(TARGET))
             .args(["--", "-D", "warnings"])
             .limit_seconds(900),
     )?;
@@ -74,7 +69,7 @@ fn run(session: &mut Session) -> Result<(), Error> {
             .args(["nextest", "run", "--profile=windows"])
             .args(["--workspace", "--exclude=xtask", "--lib"])
             .args(targets::arguments(&names))
-            .args(for_windows())
+            .args(build_for(TARGET))
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine-stable")
             .env("WINDDOWN_EVENT_LOG", event_log())
             .limit_seconds(1200),
@@ -191,18 +186,4 @@ fn event_log() -> PathBuf {
 
 fn cargo() -> Cmd {
     with_prefix(with_debian_rust(Cmd::cargo()))
-}
-
-/// Debian's compiler: its sources of the standard library are installed, so any target can be built.
-fn with_debian_rust(command: Cmd) -> Cmd {
-    command
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTDOC", "/usr/bin/rustdoc")
-        // `-Zbuild-std` is not stable.
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_DIR", workspace::target("cross"))
-}
-
-fn for_windows() -> [&'static str; 3] {
-    ["-Zbuild-std=std,panic_abort,test", "--target", TARGET]
 }
