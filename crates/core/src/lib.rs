@@ -6,8 +6,10 @@
 mod budget;
 mod control_map;
 pub mod exit;
+pub mod host;
 mod ladder;
 mod lease;
+pub mod notify;
 mod pending;
 mod phase;
 mod reason;
@@ -17,6 +19,7 @@ mod sequence;
 mod signal;
 mod state;
 mod sync;
+mod text;
 mod time;
 
 pub use budget::Budget;
@@ -29,4 +32,5 @@ pub use reason::{Arrival, AskedBy, ConsoleEvent, Mechanism, Origin};
 pub use sequence::{HookId, InFlight, Sequence, Step};
 pub use signal::{ParseSignalError, RT_MAX, Signal};
 pub use state::{Effect, Input, State, transition};
+pub use text::one_line;
 pub use time::{Clock, ParseDurationError, Timestamp, format_duration, parse_duration};
