@@ -4,10 +4,12 @@
 //! arrive before the slot was taken merge into the first, whose sender is kept: the first reason wins (WD-12).
 //!
 //! Invariants:
-//! 1. A slot's `sender` is non-zero exactly from the moment one handler claimed it until a taker took it.
-//! 2. The bit of a slot is set after its sender was written, so a taker who sees the bit sees the sender, or an older taker
-//!    has taken it, which then happened after this arrival.
-//! 3. Hence for each arrival there is a take that began before or after it and ends after it: nothing is lost.
+//! 1. A slot belongs to the handler that claimed it from then until it set the slot's bit, and to the taker from when it took the
+//!    bit until it freed the slot. Whoever owns it alone touches it, so that what is taken is whole.
+//! 2. A handler that finds the slot claimed merges into what the owner has; that is taken by a take that ends later.
+//! 3. Hence for each arrival there is a take that ends after it and has it, or the one it merged into: nothing is lost.
+//!
+//! A handler must be followed by a wake of the taker: the owner's comes after its bit is set.
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -86,18 +88,15 @@ impl Pending {
         let sender = CLAIMED
             | uid.map_or(0, |uid| UID_KNOWN | u64::from(uid) << PID_BITS)
             | (u64::from(pid) & PID_MASK);
-        if slot
+        let claimed = slot
             .sender
-            .compare_exchange(0, sender, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-        {
-            slot.order.store(
-                self.order.fetch_add(1, Ordering::Relaxed),
-                Ordering::Relaxed,
-            );
+            .compare_exchange(0, sender, Ordering::Acquire, Ordering::Relaxed);
+        if claimed.is_ok() {
+            let order = self.order.fetch_add(1, Ordering::Relaxed);
+            slot.order.store(order, Ordering::Relaxed);
             slot.at_nanos.store(at_nanos, Ordering::Relaxed);
+            self.bits.fetch_or(1 << (number - 1), Ordering::Release);
         }
-        self.bits.fetch_or(1 << (number - 1), Ordering::Release);
     }
 
     /// Whether there is anything to take.
@@ -113,24 +112,21 @@ impl Pending {
         if self.is_empty() {
             return Vec::new();
         }
-        let mut bits = self.bits.swap(0, Ordering::AcqRel);
+        let mut bits = self.bits.swap(0, Ordering::Acquire);
         let mut taken = Vec::new();
         while bits != 0 {
             let number = bits.trailing_zeros() + 1;
             bits &= bits - 1;
             let slot = &self.slots[number as usize];
-            let order = slot.order.load(Ordering::Relaxed);
-            let at_nanos = slot.at_nanos.load(Ordering::Relaxed);
-            let sender = slot.sender.swap(0, Ordering::AcqRel);
-            if sender & CLAIMED != 0 {
-                taken.push(Noted {
-                    number,
-                    pid: (sender & PID_MASK) as u32,
-                    uid: (sender & UID_KNOWN != 0).then_some((sender >> PID_BITS) as u32),
-                    at_nanos,
-                    order,
-                });
-            }
+            let sender = slot.sender.load(Ordering::Relaxed);
+            taken.push(Noted {
+                number,
+                pid: (sender & PID_MASK) as u32,
+                uid: (sender & UID_KNOWN != 0).then_some((sender >> PID_BITS) as u32),
+                at_nanos: slot.at_nanos.load(Ordering::Relaxed),
+                order: slot.order.load(Ordering::Relaxed),
+            });
+            slot.sender.store(0, Ordering::Release);
         }
         taken.sort_unstable_by_key(|noted| noted.order);
         taken
