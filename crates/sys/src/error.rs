@@ -31,6 +31,22 @@ pub enum Error {
     /// `ILL`, `ABRT`, `TRAP` or `SYS` a program is not in a state to go on.
     #[error("signal {0} cannot be received: use TERM, INT, HUP, QUIT, USR1, USR2 or RTMIN+n")]
     Uncatchable(Signal),
+    /// This system, or winddown on it, has no such thing.
+    #[error("{what} is not supported: {instead}")]
+    Unsupported {
+        /// What was asked for.
+        what: String,
+        /// What there is instead.
+        instead: &'static str,
+    },
+    /// An environment variable that a service manager sets cannot be what it set.
+    #[error("the variable {name} is wrong: {why}")]
+    Variable {
+        /// The variable's name.
+        name: &'static str,
+        /// What is wrong with its value.
+        why: String,
+    },
 }
 
 impl Error {

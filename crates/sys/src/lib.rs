@@ -9,7 +9,11 @@
 
 mod clock;
 mod error;
+pub mod host;
+pub mod listen;
+pub mod notify;
 mod queue;
+pub mod record;
 pub mod scm;
 pub mod signal;
 mod source;
