@@ -10,16 +10,27 @@ const OWN_FILES: [&str; 5] = ["linux", "loom", "pid1", "systemd", "windows"];
 
 /// The names of the integration tests of `lane`, from every package.
 pub(crate) fn of_lane(lane: &str) -> Result<Vec<String>, Error> {
+    let mut names = of_kind("test", "Cargo.toml")?;
+    names.retain(|name| lane_of(name) == lane);
+    Ok(names)
+}
+
+/// The names of the fuzz targets.
+pub(crate) fn fuzzed() -> Result<Vec<String>, Error> {
+    of_kind("bin", "fuzz/Cargo.toml")
+}
+
+fn of_kind(kind: &str, manifest: &str) -> Result<Vec<String>, Error> {
     let metadata = Cmd::cargo()
         .args(["metadata", "--no-deps", "--format-version=1"])
+        .args(["--manifest-path", manifest])
         .capture()?;
     let metadata: Value = serde_json::from_str(&metadata)
         .map_err(|error| Error::Unusable(format!("`cargo metadata` is not JSON: {error}")))?;
     let mut names: Vec<String> = array(&metadata["packages"])
         .flat_map(|package| array(&package["targets"]))
-        .filter(|target| array(&target["kind"]).any(|kind| kind == "test"))
+        .filter(|target| array(&target["kind"]).any(|of| of == kind))
         .filter_map(|target| target["name"].as_str())
-        .filter(|name| lane_of(name) == lane)
         .map(str::to_owned)
         .collect();
     names.sort_unstable();

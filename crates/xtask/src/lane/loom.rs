@@ -3,7 +3,7 @@ use crate::command::Cmd;
 use crate::error::Error;
 use crate::need::Need;
 use crate::session::Session;
-use crate::workspace;
+use crate::{targets, workspace};
 
 pub(super) const LANE: Lane = Lane {
     name: "loom",
@@ -13,16 +13,14 @@ pub(super) const LANE: Lane = Lane {
 };
 
 fn run(session: &mut Session) -> Result<(), Error> {
+    let names = targets::of_lane("loom")?;
     session.check(
         Cmd::cargo()
-            .args([
-                "nextest",
-                "run",
-                "--package=winddown-core",
-                "--package=winddown",
-            ])
-            .args(["--lib", "--tests", "--no-tests=warn"])
-            .args(["--filterset", "test(loom) + binary(/^loom_/)"])
+            .args(["nextest", "run", "--package=winddown-core"])
+            .args(["--lib", "--no-tests=warn"])
+            .args(targets::arguments(&names))
+            // Of a library's own tests, those named so; of the files `loom_*`, all.
+            .args(["--filterset", "test(loom) + kind(test)"])
             .env("RUSTFLAGS", "--cfg loom")
             // Every test runs thousands of times.
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")

@@ -1,6 +1,7 @@
 //! The test lanes: each proves the same library on another host.
 
 mod cross;
+mod fuzz;
 mod lint;
 mod linux;
 mod loom;
@@ -30,13 +31,14 @@ pub(crate) struct Lane {
 }
 
 /// Cheap lanes first, so that a plain mistake is seen early.
-const LANES: [&Lane; 8] = [
+const LANES: [&Lane; 9] = [
     &lint::LANE,
     &unit::LANE,
     &loom::LANE,
     &linux::LANE,
     &pid1::LANE,
     &systemd::LANE,
+    &fuzz::LANE,
     &windows::LANE,
     &cross::LANE,
 ];
