@@ -17,10 +17,7 @@ fn run(session: &mut Session) -> Result<(), Error> {
     session.check(
         Cmd::cargo()
             .args(["nextest", "run", "--package=winddown-core"])
-            .args(["--lib", "--no-tests=warn"])
             .args(targets::arguments(&names))
-            // Of a library's own tests, those named so; of the files `loom_*`, all.
-            .args(["--filterset", "test(loom) + kind(test)"])
             .env("RUSTFLAGS", "--cfg loom")
             // Every test runs thousands of times.
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")
