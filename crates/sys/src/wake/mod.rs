@@ -95,7 +95,6 @@ pub trait Waitable {
 ///
 /// # Panics
 /// When the system cannot wait at all: it has no memory, or there are more sources than the process may have descriptors.
-#[must_use]
 pub fn wait_any(sources: &[&dyn Waitable], timeout: Option<Duration>) -> Vec<bool> {
     #[cfg(unix)]
     return poll::wait_any(sources, timeout);

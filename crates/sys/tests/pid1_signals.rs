@@ -1,0 +1,48 @@
+//! Signals of process 1 of a pid namespace, which has no default actions. Needs root.
+#![cfg(target_os = "linux")]
+
+mod linux_support;
+
+use linux_support::{Forked, Line, fork, receive, signals};
+use winddown_core::Signal::Term;
+use winddown_sys::{Sources, signal};
+
+/// Runs `body` as process 1 of a new pid namespace.
+fn as_pid_1(body: impl FnOnce(&mut Line)) -> Forked {
+    // SAFETY: the call takes no pointers.
+    let unshared = unsafe { libc::unshare(libc::CLONE_NEWPID) };
+    assert_eq!(unshared, 0, "{}", std::io::Error::last_os_error());
+    fork(|line| {
+        assert_eq!(std::process::id(), 1);
+        body(line);
+    })
+}
+
+/// WD-72: process 1 cannot die of a signal, so it exits with the number that shells show for it.
+#[test]
+fn wd_72_process_1_exits_with_the_number() {
+    fork(|_| {
+        let status = as_pid_1(|_| signal::die_of(Term)).end();
+        assert_eq!(status.exit_status(), Some(128 + libc::SIGTERM));
+    })
+    .finish();
+}
+
+/// WD-11, WD-80: a stop from outside the namespace arrives; its sender has a uid there, and no pid.
+#[test]
+fn wd_11_process_1_receives_a_stop_from_outside() {
+    fork(|_| {
+        let mut init = as_pid_1(|line| {
+            let sources = Sources::attach([Term]).unwrap();
+            line.say("ready");
+            let arrivals = receive(&sources);
+            assert_eq!(signals(&arrivals), [Term]);
+            assert_eq!(arrivals[0].origin.pid, None);
+            assert_eq!(arrivals[0].origin.uid, Some(0));
+        });
+        init.expect("ready");
+        init.send(Term);
+        init.finish();
+    })
+    .finish();
+}
