@@ -63,6 +63,29 @@ impl StopPolicy {
     }
 }
 
+impl StopPolicy {
+    /// The signal of the first rung that sends one; `TERM` where none does.
+    #[must_use]
+    pub fn signal(&self) -> Signal {
+        let signals = self.ladder.iter().filter_map(|(rung, _)| match rung {
+            Rung::Signal(signal) => Some(*signal),
+            _ => None,
+        });
+        signals.into_iter().next().unwrap_or(Signal::Term)
+    }
+
+    /// Asks by `signal` where the first rung that sends one would have sent another.
+    pub fn pass_on(&mut self, signal: Signal) {
+        let first = self
+            .ladder
+            .iter_mut()
+            .find(|(rung, _)| matches!(rung, Rung::Signal(_)));
+        if let Some((rung, _)) = first {
+            *rung = Rung::Signal(signal);
+        }
+    }
+}
+
 /// What the climber should do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Climb {

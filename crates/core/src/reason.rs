@@ -1,6 +1,7 @@
 //! Who asked, and how: [`Mechanism`], [`Origin`] and [`Arrival`].
 
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,22 @@ impl Mechanism {
             Self::Control(control) => Some(control.to_string()),
             Self::Console(event) => Some(event.to_string()),
             Self::NamedEvent(name) => Some(name.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Mechanism {
+    /// How long Windows lets a process live after such a request; `None` where the mechanism itself sets no limit.
+    ///
+    /// Sources: <https://learn.microsoft.com/windows/console/handlerroutine>,
+    /// <https://learn.microsoft.com/windows/win32/shutdown/wm-endsession>.
+    #[must_use]
+    pub const fn limit(&self, in_service: bool) -> Option<Duration> {
+        match self {
+            Self::Console(ConsoleEvent::Shutdown) if in_service => Some(Duration::from_secs(20)),
+            Self::Console(ConsoleEvent::Close | ConsoleEvent::Logoff | ConsoleEvent::Shutdown)
+            | Self::SessionEnd => Some(Duration::from_secs(5)),
             _ => None,
         }
     }

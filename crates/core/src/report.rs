@@ -188,6 +188,30 @@ pub struct StopReport {
     pub notes: Vec<String>,
 }
 
+impl StopReport {
+    /// The report in one line, for logs.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut line = format!(
+            "{} stop in {} of {}, asked by {}",
+            self.verdict,
+            seconds(self.seconds),
+            seconds(self.deadline),
+            self.asked_by
+        );
+        for straggler in &self.stragglers {
+            line += &format!(
+                "; cut {} {} {} ({})",
+                straggler.count, straggler.kind, straggler.name, straggler.origin
+            );
+        }
+        for note in &self.notes {
+            line += &format!("; {note}");
+        }
+        line
+    }
+}
+
 impl fmt::Display for StopReport {
     /// The report for people, several lines without a line break at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -282,8 +306,13 @@ impl fmt::Display for AskedBy {
     }
 }
 
+/// A duration as reports hold it: in seconds, rounded to a microsecond.
+#[must_use]
+pub fn rounded(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e6
+}
+
 fn seconds(seconds: f64) -> impl fmt::Display {
-    let micros = (seconds * 1e6).round() / 1e6;
-    let duration = Duration::try_from_secs_f64(micros).unwrap_or_default();
+    let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     format_duration(duration).to_string()
 }

@@ -6,7 +6,7 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::report::{HookOutcome, HookRecord, PhaseRecord};
+use crate::report::{HookOutcome, HookRecord, PhaseRecord, rounded};
 use crate::{Budget, Phase, Timestamp};
 
 /// Which hook: its place in the order of registration.
@@ -42,7 +42,8 @@ pub struct InFlight {
 #[derive(Debug, Default)]
 pub struct Sequence {
     hooks: Vec<Hook>,
-    phases: Vec<PhaseRecord>,
+    /// The phases that have ended, and when each began.
+    phases: Vec<(Timestamp, PhaseRecord)>,
     current: Option<Current>,
 }
 
@@ -91,7 +92,7 @@ impl Sequence {
     ) -> Option<HookId> {
         let open = match (&self.current, self.phases.last()) {
             (Some(current), _) => phase >= current.phase,
-            (None, Some(last)) => phase > last.phase,
+            (None, Some((_, last))) => phase > last.phase,
             (None, None) => true,
         };
         open.then(|| {
@@ -167,10 +168,7 @@ impl Sequence {
     }
 
     fn begin_next(&mut self, now: Timestamp) -> Option<Phase> {
-        let last = self.phases.last().map(|record| record.phase);
-        let phase = Phase::ALL
-            .into_iter()
-            .find(|phase| last.is_none_or(|last| *phase > last))?;
+        let phase = *Phase::ALL.get(self.phases.len())?;
         self.current = Some(Current {
             phase,
             since: now,
@@ -188,12 +186,13 @@ impl Sequence {
                 .push(self.record(hook, HookOutcome::Skipped, Duration::ZERO));
             self.hooks[hook.0].state = HookState::Ended;
         }
-        self.phases.push(PhaseRecord {
+        let record = PhaseRecord {
             phase: current.phase,
-            at: current.since.since_origin().as_secs_f64(),
-            seconds: now.since(current.since).as_secs_f64(),
+            at: 0.0,
+            seconds: rounded(now.since(current.since)),
             hooks: current.hooks,
-        });
+        };
+        self.phases.push((current.since, record));
     }
 
     fn overrun(&mut self, hook: HookId, now: Timestamp) {
@@ -214,7 +213,7 @@ impl Sequence {
             name: hook.name.clone(),
             registered_at: hook.registered_at.to_string(),
             outcome,
-            seconds: took.as_secs_f64(),
+            seconds: rounded(took),
         }
     }
 
@@ -258,9 +257,8 @@ impl Sequence {
     /// The phases so far, `asked_at` being the zero of their times.
     #[must_use]
     pub fn records(&self, asked_at: Timestamp) -> Vec<PhaseRecord> {
-        let zero = asked_at.since_origin().as_secs_f64();
-        let from_zero = |record: &PhaseRecord| PhaseRecord {
-            at: record.at - zero,
+        let from_zero = |(since, record): &(Timestamp, PhaseRecord)| PhaseRecord {
+            at: rounded(since.since(asked_at)),
             ..record.clone()
         };
         self.phases.iter().map(from_zero).collect()

@@ -9,6 +9,7 @@
 
 mod clock;
 mod error;
+mod exit;
 pub mod host;
 pub mod listen;
 pub mod notify;
@@ -25,6 +26,7 @@ mod windows;
 
 pub use clock::Monotonic;
 pub use error::{Error, Result};
+pub use exit::exit_now;
 pub use queue::SignalQueue;
 pub use source::Sources;
 pub use wake::{Descriptor, Waitable, Wake, wait_any};

@@ -38,6 +38,12 @@ impl Monotonic {
             Err(origin) => now.saturating_sub(origin),
         }
     }
+
+    /// Microseconds on the system's own monotonic clock, as `MONOTONIC_USEC` of `sd_notify(3)` wants them.
+    #[must_use]
+    pub fn system_micros() -> u64 {
+        imp::nanos() / 1_000
+    }
 }
 
 impl Clock for Monotonic {

@@ -1,0 +1,314 @@
+//! The running service: one lock, one order of events, and a thread of its own that no code of the program can hold up.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use winddown_core::report::HookOutcome;
+use winddown_core::scm::Control;
+use winddown_core::{Arrival, Clock, HookId, Input, Meaning, Mechanism, Origin, Timestamp, Wants};
+use winddown_sys::Sources;
+use winddown_sys::{Waitable, Wake, wait_any};
+
+use crate::engine::{Engine, Next};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::guard::Guards;
+use crate::stop::Stop;
+use crate::subscription::Queue;
+
+/// Everything that a running service shares between its threads.
+pub(crate) struct Runtime {
+    pub(crate) guards: Guards,
+    wants: Wants,
+    clock: Arc<dyn Clock>,
+    engine: Mutex<Engine>,
+    /// Told when a stop begins, and when the service has finished.
+    changed: Condvar,
+    /// Wakes the thread of the runtime.
+    wake: Wake,
+    /// What was posted from inside this process.
+    inbox: Mutex<VecDeque<Posted>>,
+    sources: OnceLock<Sources>,
+    stopping: AtomicBool,
+    /// Whether the host waits for progress: while the service starts or stops.
+    advancing: AtomicBool,
+    progressed: AtomicBool,
+    alive: AtomicBool,
+    waiting: AtomicU32,
+}
+
+/// Something for the engine that came from inside this process.
+pub(crate) enum Posted {
+    Arrival(Arrival),
+    Input(Input),
+}
+
+impl Runtime {
+    pub(crate) fn new(
+        wants: Wants,
+        clock: Arc<dyn Clock>,
+        engine: Engine,
+    ) -> Result<Arc<Self>, Error> {
+        let runtime = Arc::new(Self {
+            guards: Guards::default(),
+            wants,
+            clock,
+            engine: Mutex::new(engine),
+            changed: Condvar::new(),
+            wake: Wake::new()?,
+            inbox: Mutex::default(),
+            sources: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+            advancing: AtomicBool::new(false),
+            progressed: AtomicBool::new(false),
+            alive: AtomicBool::new(false),
+            waiting: AtomicU32::new(0),
+        });
+        let waker: Weak<Self> = Arc::downgrade(&runtime);
+        runtime.clock.on_advance(Arc::new(move || {
+            if let Some(runtime) = waker.upgrade() {
+                runtime.wake.wake();
+            }
+        }));
+        Ok(runtime)
+    }
+
+    /// Attaches the sources of requests from outside, once.
+    pub(crate) fn attach(&self) -> Result<(), Error> {
+        let sources = Sources::attach(self.wants.signals())?;
+        let _ = self.sources.set(sources);
+        Ok(())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn meaning(&self, mechanism: &Mechanism) -> Option<Meaning> {
+        self.wants.meaning(mechanism)
+    }
+
+    /// Hands a request to the engine; only notes it, so that a control handler may call this.
+    pub(crate) fn arrive(&self, arrival: Arrival) {
+        self.inbox().push_back(Posted::Arrival(arrival));
+        self.wake.wake();
+    }
+
+    /// Notes a control of the SCM; whether the service wants it.
+    pub(crate) fn control(&self, control: Control) -> bool {
+        let mechanism = Mechanism::Control(control);
+        let wanted = self.meaning(&mechanism).is_some();
+        if wanted {
+            self.request(mechanism, None);
+        }
+        wanted
+    }
+
+    /// Has the thread of the runtime look again at what is due.
+    pub(crate) fn kick(&self) {
+        self.wake.wake();
+    }
+
+    /// Hands an input of the program itself to the engine.
+    pub(crate) fn post(&self, input: Input) {
+        self.inbox().push_back(Posted::Input(input));
+        self.wake.wake();
+    }
+
+    /// A request of the program itself, or of the runtime's own making.
+    pub(crate) fn request(&self, mechanism: Mechanism, name: Option<String>) {
+        self.arrive(Arrival {
+            origin: Origin {
+                name,
+                ..Origin::of(mechanism)
+            },
+            at: self.now(),
+            interactive: false,
+        });
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, VecDeque<Posted>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The engine, for one decision.
+    pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the engine decide about all that has arrived. Any thread may call this.
+    pub(crate) fn pump(self: &Arc<Self>) {
+        self.pump_locked(&mut self.engine());
+    }
+
+    fn pump_locked(self: &Arc<Self>, engine: &mut Engine) {
+        for arrival in self.sources.get().map(Sources::drain).unwrap_or_default() {
+            engine.arrive(self, &arrival);
+        }
+        let posted = std::mem::take(&mut *self.inbox());
+        for item in posted {
+            match item {
+                Posted::Arrival(arrival) => engine.arrive(self, &arrival),
+                Posted::Input(input) => engine.input(self, input),
+            }
+        }
+    }
+
+    /// The thread of the runtime: decides, keeps time, and ends the service. Returns how it ended.
+    pub(crate) fn drive(self: &Arc<Self>) -> Exit {
+        winddown_sys::signal::unblock_all_on_this_thread();
+        loop {
+            self.wake.clear();
+            if let Some(sources) = self.sources.get() {
+                sources.wake().clear();
+            }
+            let next = {
+                let mut engine = self.engine();
+                self.pump_locked(&mut engine);
+                engine.tick(self)
+            };
+            match next {
+                Next::At(deadline) => self.wait(self.clock.sleep_until(deadline)),
+                Next::Finished(exit) => return exit,
+            }
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>) {
+        let own: &dyn Waitable = &self.wake;
+        let _ = match self.sources.get() {
+            Some(sources) => wait_any(&[own, sources.wake()], timeout),
+            None => wait_any(&[own], timeout),
+        };
+    }
+
+    /// Notes that work advances, which matters to the host while the service starts or stops.
+    pub(crate) fn progress(&self) {
+        if self.advancing.load(Ordering::Acquire) && !self.progressed.swap(true, Ordering::AcqRel) {
+            self.wake.wake();
+        }
+    }
+
+    /// Called by the engine under its lock.
+    pub(crate) fn set_advancing(&self, advancing: bool) {
+        self.advancing.store(advancing, Ordering::Release);
+    }
+
+    /// Notes that a hook returned, with the exit code that its error asks for.
+    pub(crate) fn hook_finished(&self, id: HookId, outcome: HookOutcome, code: Option<u8>) {
+        self.engine().hook_finished(id, self.now(), outcome, code);
+        self.progress();
+        self.wake.wake();
+    }
+
+    /// Whether work has advanced since this was asked last.
+    pub(crate) fn take_progress(&self) -> bool {
+        self.progressed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Says for the program that it is alive.
+    pub(crate) fn say_alive(&self) {
+        self.alive.store(true, Ordering::Release);
+    }
+
+    /// Whether the program was alive since this was asked last: it said so, or it waits for events now.
+    pub(crate) fn take_alive(&self) -> bool {
+        self.alive.swap(false, Ordering::AcqRel) || self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Counts the caller as waiting for events while the value lives.
+    pub(crate) fn waiting_for_events(&self) -> WaitingForEvents<'_> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        WaitingForEvents(self)
+    }
+
+    pub(crate) fn subscribe(self: &Arc<Self>, queue: &Arc<Queue>) {
+        self.engine().subscribe(self, queue);
+    }
+
+    pub(crate) fn unsubscribe(&self, queue: &Arc<Queue>) {
+        self.engine().unsubscribe(queue);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Called by the engine under its lock, once.
+    pub(crate) fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    /// Called by the engine under its lock, once.
+    pub(crate) fn set_finished(&self) {
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn stop_deadline(&self) -> Option<Timestamp> {
+        self.engine().stop_deadline()
+    }
+
+    /// Blocks until a stop was asked for.
+    pub(crate) fn wait_for_stop(self: &Arc<Self>) -> Stop {
+        let mut engine = self.engine();
+        loop {
+            if let Some(stop) = engine.stop(self) {
+                return stop;
+            }
+            engine = self
+                .changed
+                .wait(engine)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Blocks until the service has finished.
+    pub(crate) fn wait_for_exit(&self) -> Exit {
+        let mut engine = self.engine();
+        loop {
+            if let Some(exit) = engine.exit() {
+                return exit;
+            }
+            engine = self
+                .changed
+                .wait(engine)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets console handlers return that hold the process alive for the stop.
+    pub(crate) fn release_sources(&self) {
+        if let Some(sources) = self.sources.get() {
+            sources.release();
+        }
+    }
+
+    /// Waits until `wake` is set, or a source has something.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn woken(&self, wake: &Wake) {
+        // Watching the sources too spares a hop over the runtime's own thread.
+        let outcome = match self.sources.get() {
+            Some(sources) => tokio::select! {
+                outcome = wake.woken() => outcome,
+                outcome = sources.wake().woken() => outcome,
+            },
+            None => wake.woken().await,
+        };
+        if outcome.is_err() {
+            // The reactor cannot watch it: out of descriptors. Look again soon rather than never.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// See [`Runtime::waiting_for_events`].
+pub(crate) struct WaitingForEvents<'a>(&'a Runtime);
+
+impl Drop for WaitingForEvents<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,165 @@
+//! [`Events`]: a subscription to a service's events, and the queue behind it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use winddown_sys::{Wake, wait_any};
+
+use crate::event::Event;
+use crate::runtime::Runtime;
+
+/// How many events a subscriber may leave unread; past it, all but stops are counted and dropped.
+const CAPACITY: usize = 4_096;
+
+/// A subscription to a service's events, in order. Dropping it ends it (WD-16).
+///
+/// As an iterator it blocks for each event and ends after [`Event::Stop`]. A subscription made after a stop was asked for
+/// sees that stop.
+pub struct Events {
+    runtime: Arc<Runtime>,
+    queue: Arc<Queue>,
+    ended: bool,
+}
+
+impl Events {
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Result<Self, crate::Error> {
+        let queue = Arc::new(Queue::new()?);
+        runtime.subscribe(&queue);
+        Ok(Self {
+            runtime,
+            queue,
+            ended: false,
+        })
+    }
+
+    /// Waits at most `timeout` for the next event; `None` when there was none, or after the stop.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Option<Event> {
+        let until = self.runtime.now() + timeout;
+        loop {
+            if let Some(event) = self.try_next() {
+                return Some(event);
+            }
+            let left = until.since(self.runtime.now());
+            if left.is_zero() || self.ended {
+                return None;
+            }
+            self.wait(Some(left));
+        }
+    }
+
+    /// The next event if there is one; never blocks.
+    pub fn try_next(&mut self) -> Option<Event> {
+        if self.ended {
+            return None;
+        }
+        // A signal handler may just have run on this very thread: look before the runtime's own thread does.
+        self.runtime.pump();
+        let event = self.queue.pop()?;
+        self.ended = matches!(event, Event::Stop(_));
+        Some(event)
+    }
+
+    /// How many events were dropped because this subscriber did not read them.
+    #[must_use]
+    pub fn missed(&self) -> u32 {
+        self.queue.missed.load(Ordering::Relaxed)
+    }
+
+    fn wait(&self, timeout: Option<Duration>) {
+        let _alive = self.runtime.waiting_for_events();
+        let _ = wait_any(&[&self.queue.wake], timeout);
+    }
+}
+
+impl Iterator for Events {
+    type Item = Event;
+
+    /// Blocks until the next event; `None` after the stop.
+    fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.try_next() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            self.wait(None);
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Events {
+    /// Waits for the next event without blocking the thread; `None` after the stop.
+    ///
+    /// # Cancel safety
+    /// An event is taken only when it is returned, so none is lost if the future is dropped.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, or within one that has no I/O.
+    pub async fn next_async(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.try_next() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            let _alive = self.runtime.waiting_for_events();
+            self.runtime.woken(&self.queue.wake).await;
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.runtime.unsubscribe(&self.queue);
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("missed", &self.missed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one subscriber has not read yet.
+pub(crate) struct Queue {
+    events: Mutex<VecDeque<Event>>,
+    wake: Wake,
+    missed: AtomicU32,
+}
+
+impl Queue {
+    fn new() -> Result<Self, crate::Error> {
+        Ok(Self {
+            events: Mutex::default(),
+            wake: Wake::new()?,
+            missed: AtomicU32::new(0),
+        })
+    }
+
+    pub(crate) fn push(&self, event: Event) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() >= CAPACITY && !matches!(event, Event::Stop(_)) {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        events.push_back(event);
+        self.wake.wake();
+    }
+
+    fn pop(&self) -> Option<Event> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = events.pop_front();
+        if events.is_empty() {
+            self.wake.clear();
+        }
+        event
+    }
+}
