@@ -73,7 +73,10 @@ fn packages(missing: &[&Need]) -> Result<(), Error> {
         )));
     }
     let _quiet = NoServices::while_installing();
-    run(Cmd::as_root("apt-get").args(["update", "--quiet=2"]))?;
+    // One source out of reach need not be the one that matters: the installation decides.
+    if let Err(error) = run(Cmd::as_root("apt-get").args(["update", "--quiet=2"])) {
+        println!("{error}");
+    }
     run(Cmd::as_root("env")
         .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install"])
         .args(["--yes", "--quiet=2", "--no-install-recommends"])
