@@ -39,6 +39,8 @@ pub enum Mechanism {
     Console(ConsoleEvent),
     /// `WM_ENDSESSION`: the user's session, or the system, ends.
     SessionEnd,
+    /// `WM_CLOSE`: another program, such as `taskkill`, closes the windows of this one.
+    WindowClose,
     /// The container runtime.
     Container,
     /// The process that started this one has gone.
@@ -62,6 +64,7 @@ impl Mechanism {
             Self::Control(_) => "scm",
             Self::Console(_) => "console",
             Self::SessionEnd => "session-end",
+            Self::WindowClose => "window-close",
             Self::Container => "container",
             Self::ParentGone => "parent-gone",
             Self::Own => "own",
@@ -181,8 +184,8 @@ pub struct Arrival {
 /// [`Origin`] as reports and JSON show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedBy {
-    /// The kind of mechanism: `signal`, `scm`, `console`, `session-end`, `container`, `parent-gone`, `own`, `finished`,
-    /// `proxy` or `named-event`.
+    /// The kind of mechanism: `signal`, `scm`, `console`, `session-end`, `window-close`, `container`, `parent-gone`, `own`,
+    /// `finished`, `proxy` or `named-event`.
     pub mechanism: String,
     /// Which request of that kind: a signal, a control, a console event.
     pub request: Option<String>,

@@ -119,7 +119,7 @@ impl Sequence {
             .filter(|(_, hook)| hook.phase == phase && hook.state == HookState::Waiting)
             .map(|(id, _)| HookId(id));
         if phase.is_reversed() {
-            waiting.last()
+            waiting.next_back()
         } else {
             waiting.next()
         }

@@ -1,8 +1,6 @@
 //! A real service under the system's SCM: this executable itself, started again as one.
 #![cfg(windows)]
 
-mod windows_support;
-
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,12 +8,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use winddown_core::scm::{
     Accepted, Control, Scm, ScmError, ServiceProgram, ServiceState, ServiceStatus, code,
 };
+use winddown_sys::host;
+use winddown_sys::record::{self, FORCED, Level};
 use winddown_sys::scm::SystemScm;
 use winddown_sys::scm::client::{NewService, Seen, Service};
-use windows_support::{ScratchFile, Watchdog, unique};
+use winddown_testkit::Watchdog;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -96,6 +97,11 @@ impl ServiceProgram for Probe {
             "preshutdown {:?}",
             SystemScm.limit(Control::Preshutdown)
         ));
+        if mode == "record" {
+            let written = record::entry(&arguments[0], Level::Warning, FORCED, &arguments[3]);
+            self.note(&format!("written {written}"));
+        }
+        self.note(&format!("host {}", host::detect().kind));
         assert_ne!(mode, "panic", "asked to");
         self.pass_through(ServiceState::StartPending);
         let all = Accepted::STOP | Accepted::PAUSE_CONTINUE | Accepted::PARAM_CHANGE;
@@ -143,14 +149,14 @@ fn as_service() {
 /// An installed service that goes when the test ends, however it ends.
 struct Installed {
     service: Service,
-    journal: ScratchFile,
+    directory: TempDir,
     _watchdog: Watchdog,
 }
 
 impl Installed {
     fn new(test: &str) -> Self {
-        let watchdog = Watchdog::start(Duration::from_secs(60));
-        let name = unique(test);
+        let watchdog = Watchdog::arm(Duration::from_secs(60));
+        let name = format!("winddown-{test}-{}", std::process::id());
         let service = Service::named(&name);
         let new = NewService {
             display_name: name.clone(),
@@ -162,18 +168,28 @@ impl Installed {
         service.create(&new).unwrap();
         Self {
             service,
-            journal: ScratchFile::new(&name),
+            directory: TempDir::new().unwrap(),
             _watchdog: watchdog,
         }
     }
 
     fn start(&self, arguments: &[&str]) {
-        let journal = self.journal.path().to_str().unwrap();
-        let arguments: Vec<_> = [journal]
+        let journal = self.journal_path();
+        let arguments: Vec<_> = [journal.as_str()]
             .into_iter()
             .chain(arguments.iter().copied())
             .collect();
         self.service.start(&arguments).unwrap();
+    }
+
+    fn journal_path(&self) -> String {
+        let path = self.directory.path().join("journal");
+        path.into_os_string().into_string().unwrap()
+    }
+
+    fn journal(&self) -> Vec<String> {
+        let journal = std::fs::read_to_string(self.journal_path()).unwrap_or_default();
+        journal.lines().map(str::to_owned).collect()
     }
 
     fn reaches(&self, state: ServiceState) -> Seen {
@@ -182,7 +198,7 @@ impl Installed {
             seen.status.state,
             state,
             "{seen:?}, journal {:?}",
-            self.journal.lines()
+            self.journal()
         );
         seen
     }
@@ -220,20 +236,33 @@ fn start_arguments_arrive_after_the_name() {
     installed.start(&odd);
     let seen = installed.reaches(ServiceState::Running);
     assert!(seen.pid.is_some_and(|pid| pid != std::process::id()));
-    let mut expected = vec![
-        installed.service.name(),
-        installed.journal.path().to_str().unwrap(),
-    ];
+    let journal = installed.journal_path();
+    let mut expected = vec![installed.service.name(), &journal];
     expected.extend(odd);
-    assert_eq!(
-        installed.journal.lines()[0],
-        format!("arguments {expected:?}")
-    );
+    assert_eq!(installed.journal()[0], format!("arguments {expected:?}"));
     let last = installed.stop();
     assert_eq!(
         (last.pid, last.status),
         (None, ServiceStatus::of(ServiceState::Stopped))
     );
+}
+
+/// Wine keeps no event log, but prints what a service reports to where the lane has it written.
+#[test]
+fn what_a_service_records_is_in_the_event_log() {
+    let installed = Installed::new("record");
+    let text = format!("stop of é forced, run {}", std::process::id());
+    installed.start(&["record", &text]);
+    installed.reaches(ServiceState::Running);
+    installed.stop();
+    assert!(installed.journal().contains(&"written true".to_owned()));
+    if let Some(log) = std::env::var_os("WINDDOWN_EVENT_LOG") {
+        let log = Path::new(r"Z:\").join(log);
+        let log = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
+        // Wine escapes what is not ASCII.
+        let text = text.replace('é', r"\00e9");
+        assert!(log.contains(&text), "{text} is not in {log}");
+    }
 }
 
 #[test]
@@ -287,7 +316,7 @@ fn wd_60_controls_arrive_with_their_type() {
     installed.service.control(Control::Interrogate).unwrap();
     installed.stop();
     assert_eq!(
-        installed.journal.lines()[2..],
+        installed.journal()[3..],
         [
             "control Pause",
             "control Continue",
@@ -315,13 +344,13 @@ fn controls_that_are_not_accepted_are_refused() {
         error_code(installed.service.start(&[])),
         code::ERROR_SERVICE_ALREADY_RUNNING
     );
-    let hold = ScratchFile::new(&format!("{}.hold", installed.service.name()));
-    std::fs::write(hold.path(), "").unwrap();
+    let hold = installed.directory.path().join("journal.hold");
+    std::fs::write(&hold, "").unwrap();
     installed.service.control(Control::Stop).unwrap();
     installed.reaches(ServiceState::StopPending);
     let second = installed.service.control(Control::Stop);
     assert_eq!(error_code(second), code::ERROR_SERVICE_CANNOT_ACCEPT_CTRL);
-    drop(hold);
+    std::fs::remove_file(hold).unwrap();
     installed.reaches(ServiceState::Stopped);
     assert_eq!(
         error_code(installed.service.control(Control::Stop)),
@@ -345,8 +374,8 @@ fn wd_72_a_failed_stop_leaves_the_services_own_code() {
 fn a_panic_in_service_main_is_reported_as_stopped() {
     let installed = Installed::new("panic");
     // Wine answers a start only after the first status, which is `STOPPED` here, and then with 1053.
-    let journal = installed.journal.path().to_str().unwrap();
-    let _ = installed.service.start(&[journal, "panic"]);
+    let journal = installed.journal_path();
+    let _ = installed.service.start(&[&journal, "panic"]);
     let last = installed.reaches(ServiceState::Stopped).status;
     assert_eq!(
         (last.exit_code, last.specific_exit_code),
@@ -366,7 +395,7 @@ fn the_preshutdown_timeout_is_the_services_limit() {
     installed.reaches(ServiceState::Running);
     installed.stop();
     assert_eq!(
-        installed.journal.lines()[1],
+        installed.journal()[1],
         format!("preshutdown {:?}", Some(minute))
     );
 }
@@ -374,7 +403,7 @@ fn the_preshutdown_timeout_is_the_services_limit() {
 /// windows-service #53, #101.
 #[test]
 fn a_program_that_the_scm_did_not_start_is_told_so_without_waiting() {
-    let _watchdog = Watchdog::start(Duration::from_secs(60));
+    let _watchdog = Watchdog::arm(Duration::from_secs(60));
     let begin = Instant::now();
     let refused = SystemScm.run("console", Arc::new(Probe::new()));
     assert_eq!(refused, Err(ScmError::NotStartedByScm));

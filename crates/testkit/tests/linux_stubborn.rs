@@ -1,5 +1,5 @@
-#![cfg(target_os = "linux")]
 //! Each stubborn program does what its help says, and the census finds what each leaves behind.
+#![cfg(target_os = "linux")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixDatagram;

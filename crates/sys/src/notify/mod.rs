@@ -47,5 +47,6 @@ pub struct Received {
     pub sender: Option<Sender>,
     /// What it says.
     pub notification: Notification,
+    #[cfg(unix)]
     descriptors: Vec<imp::Descriptor>,
 }

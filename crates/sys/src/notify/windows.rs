@@ -9,9 +9,6 @@ use winddown_core::notify::Message;
 use super::Received;
 use crate::{Error, Result, Waitable};
 
-/// What can come with a notification: nothing.
-pub(super) type Descriptor = Infallible;
-
 /// Whether no other thread can be reading the environment: Windows locks it.
 pub(super) fn environment_is_ours() -> bool {
     true

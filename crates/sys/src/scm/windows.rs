@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +16,8 @@ use windows_sys::Win32::Foundation::{
     ERROR_EXCEPTION_IN_SERVICE, ERROR_FAILED_SERVICE_CONTROLLER_CONNECT, ERROR_INVALID_HANDLE,
     ERROR_SERVICE_ALREADY_RUNNING,
 };
-use windows_sys::Win32::System::Console::GetConsoleCP;
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
-use windows_sys::Win32::System::RemoteDesktop::{ProcessIdToSessionId, WTSSESSION_NOTIFICATION};
+use windows_sys::Win32::System::RemoteDesktop::WTSSESSION_NOTIFICATION;
 use windows_sys::Win32::System::Services::{
     RegisterServiceCtrlHandlerExW, SERVICE_CONTROL_SESSIONCHANGE, SERVICE_STATUS,
     SERVICE_STATUS_HANDLE, SERVICE_TABLE_ENTRYW, SERVICE_WIN32_OWN_PROCESS, SetServiceStatus,
@@ -25,7 +25,7 @@ use windows_sys::Win32::System::Services::{
 };
 
 use super::client::Service;
-use crate::windows::{last_error, snapshot, text};
+use crate::windows::{last_error, origin, text};
 
 /// The SCM of this system, for the one service that this process can be.
 ///
@@ -54,7 +54,7 @@ static CONNECTION: Mutex<Option<Connection>> = Mutex::new(None);
 impl Scm for SystemScm {
     fn run(&self, name: &str, program: Arc<dyn ServiceProgram>) -> Result<(), ScmError> {
         const CALL: &str = "StartServiceCtrlDispatcherW";
-        if !may_be_a_service() {
+        if !origin::may_be_a_service() {
             return Err(ScmError::NotStartedByScm);
         }
         if PROGRAM.set(program).is_err() {
@@ -76,7 +76,10 @@ impl Scm for SystemScm {
             return Ok(());
         }
         match last_error() {
-            ERROR_FAILED_SERVICE_CONTROLLER_CONNECT => Err(ScmError::NotStartedByScm),
+            ERROR_FAILED_SERVICE_CONTROLLER_CONNECT => {
+                origin::DISPATCHER_REFUSED.store(true, Ordering::Relaxed);
+                Err(ScmError::NotStartedByScm)
+            }
             code => Err(os(CALL, code)),
         }
     }
@@ -117,17 +120,6 @@ impl Scm for SystemScm {
 
 fn os(call: &'static str, code: u32) -> ScmError {
     ScmError::Os { call, code }
-}
-
-fn may_be_a_service() -> bool {
-    if snapshot::parent().is_some_and(|parent| parent.name.eq_ignore_ascii_case("services.exe")) {
-        return true;
-    }
-    let mut session = u32::MAX;
-    // SAFETY: `session` outlives the call.
-    let known = unsafe { ProcessIdToSessionId(std::process::id(), &raw mut session) } != 0;
-    // SAFETY: takes nothing; answers 0 to a process without a console.
-    known && session == 0 && unsafe { GetConsoleCP() } == 0
 }
 
 unsafe extern "system" fn service_main(count: u32, arguments: *mut *mut u16) {

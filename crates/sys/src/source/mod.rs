@@ -9,6 +9,8 @@ use crate::{Error, Result, Wake};
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 mod imp;
+#[cfg(windows)]
+mod session_end;
 
 #[cfg(target_os = "linux")]
 pub(crate) use imp::describe;

@@ -1,6 +1,7 @@
-//! What the Windows files share: text, error codes, handles, the process table, argument lists.
+//! What the Windows files share: text, error codes, argument lists, the process table, this process's origin.
 
 pub(crate) mod command_line;
+pub(crate) mod origin;
 pub(crate) mod snapshot;
 pub(crate) mod text;
 

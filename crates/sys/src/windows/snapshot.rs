@@ -1,4 +1,4 @@
-//! The table of running processes, as `CreateToolhelp32Snapshot` gives it, and what it says about this one.
+//! The table of running processes, as `CreateToolhelp32Snapshot` gives it.
 //!
 //! Source: <https://learn.microsoft.com/windows/win32/toolhelp/taking-a-snapshot-and-viewing-processes>.
 
@@ -49,16 +49,4 @@ pub(crate) fn processes() -> Option<Vec<Entry>> {
         more = unsafe { Process32NextW(snapshot.as_raw_handle(), &raw mut entry) };
     }
     Some(entries)
-}
-
-/// The process that has the number of this process's parent; `None` where there is none any more.
-pub(crate) fn parent() -> Option<Entry> {
-    let entries = processes()?;
-    let own = entries
-        .iter()
-        .find(|entry| entry.pid == std::process::id())?;
-    entries
-        .iter()
-        .find(|entry| entry.pid == own.parent)
-        .cloned()
 }

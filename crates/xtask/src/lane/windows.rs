@@ -18,6 +18,18 @@ use crate::{targets, workspace};
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 
+/// What is set in a new prefix: keys, values, texts.
+const REGISTRY: [(&str, &str, &str); 2] = [
+    // An executable that never calls the SCM is given up after 3 s and not 10.
+    (
+        r"HKLM\System\CurrentControlSet\Control",
+        "ServicesPipeTimeout",
+        "3000",
+    ),
+    // Windows can be made, and messages sent to them, without a display.
+    (r"HKCU\Software\Wine\Drivers", "Graphics", "null"),
+];
+
 pub(super) const LANE: Lane = Lane {
     name: "windows",
     shows: "Windows executables: services under Wine's SCM, console events, job objects",
@@ -83,7 +95,7 @@ fn run(session: &mut Session) -> Result<(), Error> {
 /// A fresh Wine prefix, ready for our executables; made once.
 fn make_prefix(session: &mut Session) -> Result<(), Error> {
     let prefix = prefix();
-    let ready = prefix.join("winddown-ready");
+    let ready = prefix.join("winddown-ready-2");
     if ready.exists() {
         return Ok(());
     }
@@ -121,11 +133,12 @@ fn make_prefix(session: &mut Session) -> Result<(), Error> {
             .args(["-ladvapi32", "-o"])
             .arg(prefix.join("drive_c/windows/system32/bcryptprimitives.dll")),
     )?;
-    // An executable that never calls the SCM is then given up after 3 s and not 10.
-    wine()
-        .args(["reg", "add", r"HKLM\System\CurrentControlSet\Control", "/f"])
-        .args(["/v", "ServicesPipeTimeout", "/t", "REG_SZ", "/d", "3000"])
-        .run_into(&workspace::target("wine/registry.log"))?;
+    for (key, value, data) in REGISTRY {
+        wine()
+            .args(["reg", "add", key, "/f"])
+            .args(["/v", value, "/t", "REG_SZ", "/d", data])
+            .run_into(&workspace::target("wine/registry.log"))?;
+    }
     wineserver("-k")?;
     fs::write(&ready, "").map_err(Error::file(ready))
 }
