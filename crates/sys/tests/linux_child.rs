@@ -6,7 +6,7 @@ mod linux_support;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use linux_support::{bits, block_all, fork, ignore, mask_in};
+use linux_support::{bits, block_all, fork, ignore, mask_in, status_mask};
 use winddown_core::Signal::{Hup, Int, Quit, Term, Usr1};
 use winddown_sys::{SignalQueue, Sources, signal};
 
@@ -44,6 +44,24 @@ fn wd_84_a_child_begins_clean() {
         })
         .finish();
     }
+}
+
+/// WD-84, WD-83: so does a child of a program that has attached nothing.
+#[test]
+fn wd_84_a_child_begins_clean_where_nothing_was_attached() {
+    extern "C" fn handler(_: i32) {}
+
+    fork(|_| {
+        ignore(&[Int, Quit]);
+        let handler: extern "C" fn(i32) = handler;
+        // SAFETY: the handler does nothing.
+        unsafe { libc::signal(libc::SIGHUP, handler as libc::sighandler_t) };
+        signal::clean_for_child();
+        let masks = ["SigIgn", "SigCgt"].map(|field| status_mask(std::process::id(), field));
+        let signals = bits(&[Hup, Int, Quit]);
+        assert_eq!(masks.map(|mask| mask & signals), [bits(&[Int]), 0]);
+    })
+    .finish();
 }
 
 /// WD-84: a signal to a child that has not begun its program yet is not swallowed by the parent's handler.

@@ -4,6 +4,7 @@
 mod linux_support;
 
 use linux_support::{block_all, fork};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use winddown_core::Signal::{Int, Quit, Term, Winch};
 use winddown_sys::{Sources, signal};
 
@@ -18,6 +19,12 @@ fn wd_72_the_death_shows_the_signal() {
         let status = fork(|_| {
             let _sources = Sources::attach([signal]).unwrap();
             block_all();
+            let cores = getrlimit(Resource::Core);
+            let allowed = Rlimit {
+                current: cores.maximum,
+                ..cores
+            };
+            setrlimit(Resource::Core, allowed).unwrap();
             signal::die_of(signal);
         })
         .end();

@@ -10,7 +10,7 @@ use std::ptr;
 
 use linux_support::{fork, receive, signals};
 use rustix::process::{geteuid, getpid, getuid};
-use winddown_core::Signal::{Alrm, Int, Term};
+use winddown_core::Signal::{self, Alrm, Chld, Int, Term};
 use winddown_sys::{Sources, signal};
 
 /// WD-80: pid, uid and name of the sender are recorded; tried as a user other than root where that is possible.
@@ -71,23 +71,29 @@ fn wd_80_every_way_of_sending_names_the_sender() {
     .finish();
 }
 
-/// WD-80: what the kernel sends has no sender.
+/// WD-80: what the kernel sends has no sender; not even a child that ended, whose pid comes with it.
 #[test]
 fn wd_80_the_kernel_has_no_pid() {
     fork(|_| {
-        let sources = Sources::attach([Alrm]).unwrap();
+        let sources = Sources::attach([Alrm, Chld]).unwrap();
         // SAFETY: all zero is a valid timer, and the pointers are valid or null.
         unsafe {
             let mut timer: libc::itimerval = std::mem::zeroed();
             timer.it_value.tv_usec = 1;
             libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut());
         }
-        let arrivals = receive(&sources);
-        assert_eq!(signals(&arrivals), [Alrm]);
-        let origin = &arrivals[0].origin;
-        assert_eq!((origin.pid, origin.uid, &origin.name), (None, None, &None));
+        kernel_sent(&sources, Alrm);
+        fork(|_| ()).finish();
+        kernel_sent(&sources, Chld);
     })
     .finish();
+}
+
+fn kernel_sent(sources: &Sources, signal: Signal) {
+    let arrivals = receive(sources);
+    assert_eq!(signals(&arrivals), [signal]);
+    let origin = &arrivals[0].origin;
+    assert_eq!((origin.pid, origin.uid, &origin.name), (None, None, &None));
 }
 
 /// WD-14: only a key pressed on the controlling terminal is interactive; the same signal from a program is not.

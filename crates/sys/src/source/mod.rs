@@ -33,7 +33,8 @@ pub(crate) use imp::describe;
 /// | after drop | the signals have no effect until attached again, unless others listen: `signal-hook-registry` keeps its handler | Windows' own handler ends the process |
 ///
 /// # Limits
-/// A signal stays lost where all threads block it, or where C code replaces the handler.
+/// A signal stays lost where all threads block it, or where C code replaces the handler. A child that goes on after `fork(2)`
+/// without `execve(2)` shares the latch: what arrives there wakes its parent, and its own waiting thread was not forked.
 ///
 /// Source: `signal(7)`, `signal-safety(7)`, <https://learn.microsoft.com/windows/console/setconsolectrlhandler>.
 #[derive(Debug)]
