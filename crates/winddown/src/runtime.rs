@@ -158,7 +158,9 @@ impl Runtime {
 
     /// The thread of the runtime: decides, keeps time, and ends the service. Returns how it ended.
     pub(crate) fn drive(self: &Arc<Self>) -> Exit {
-        winddown_sys::signal::unblock_all_on_this_thread();
+        if let Some(sources) = self.sources.get() {
+            sources.unblock_on_this_thread();
+        }
         loop {
             self.wake.clear();
             if let Some(sources) = self.sources.get() {

@@ -72,11 +72,6 @@ pub fn send(pid: u32, signal: Signal) -> Result<()> {
     imp::send(pid, signal)
 }
 
-/// Unblocks every signal in the calling thread.
-pub fn unblock_all_on_this_thread() {
-    imp::unblock_all_on_this_thread();
-}
-
 /// Blocks every signal in the calling thread until the value is dropped, which puts the mask back as it was.
 ///
 /// For the moments in which a signal must not run a handler: above all between `fork(2)` and [`clean_for_child`], where a

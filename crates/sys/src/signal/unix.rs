@@ -94,10 +94,6 @@ pub(super) fn send(pid: u32, signal: Signal) -> Result<()> {
     sent.map_err(|error| Error::os(format!("kill of {pid} with {signal}"), error))
 }
 
-pub(super) fn unblock_all_on_this_thread() {
-    Mask::empty().set_on_this_thread();
-}
-
 pub(super) fn block_all_on_this_thread() -> Blocked {
     block_on_this_thread(&Mask::full())
 }
@@ -132,7 +128,7 @@ pub(super) fn clean_for_child() {
             set_default(number);
         }
     }
-    unblock_all_on_this_thread();
+    Mask::empty().set_on_this_thread();
 }
 
 pub(super) fn die_of(signal: Signal) -> ! {

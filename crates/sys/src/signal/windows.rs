@@ -27,8 +27,6 @@ pub(super) fn send(_pid: u32, signal: Signal) -> Result<()> {
     Err(Error::NoSuchSignal(signal))
 }
 
-pub(super) fn unblock_all_on_this_thread() {}
-
 /// No mask, so none to put back.
 #[derive(Debug)]
 pub(super) struct MaskBefore;

@@ -67,6 +67,15 @@ impl Sources {
         self.imp.add(signal)
     }
 
+    /// Unblocks what is attached in the calling thread: for a thread that waits for it, wherever it was started from. Without
+    /// effect on Windows.
+    ///
+    /// Everything else stays as it is: a signal that the program blocks everywhere, to take it with `sigwait(3)` or
+    /// `signalfd(2)`, would meet its default action in a thread that does not block it.
+    pub fn unblock_on_this_thread(&self) {
+        self.imp.unblock_on_this_thread();
+    }
+
     /// The signals that were asked for and stay ignored, because whoever started this process had them ignored on purpose:
     /// `HUP` under `nohup`, `INT` for a background job of a shell script.
     #[must_use]

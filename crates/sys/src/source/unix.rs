@@ -20,9 +20,11 @@ pub(super) struct Sources {
     signals: Mutex<Signals>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Signals {
     attached: Vec<(Signal, SigId)>,
+    /// The numbers of what is attached.
+    mask: Mask,
     kept_ignored: Vec<Signal>,
 }
 
@@ -39,7 +41,11 @@ impl Sources {
         let _ = (signal::inherited(), Monotonic::now_nanos());
         Ok(Self {
             wake,
-            signals: Mutex::default(),
+            signals: Mutex::new(Signals {
+                attached: Vec::new(),
+                mask: Mask::empty(),
+                kept_ignored: Vec::new(),
+            }),
         })
     }
 
@@ -64,11 +70,14 @@ impl Sources {
         let blocked = signal::block_all_on_this_thread();
         let id = register(number, self.wake)?;
         signals.attached.push((signal, id));
+        signals.mask.add(number);
         drop(blocked);
-        let mut only = Mask::empty();
-        only.add(number);
-        only.unblock_on_this_thread();
+        signals.mask.unblock_on_this_thread();
         Ok(())
+    }
+
+    pub(super) fn unblock_on_this_thread(&self) {
+        self.signals().mask.unblock_on_this_thread();
     }
 
     pub(super) fn kept_ignored(&self) -> Vec<Signal> {

@@ -61,6 +61,8 @@ impl Sources {
         Ok(())
     }
 
+    pub(super) fn unblock_on_this_thread(&self) {}
+
     pub(super) fn kept_ignored(&self) -> Vec<Signal> {
         Vec::new()
     }
