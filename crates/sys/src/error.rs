@@ -47,6 +47,24 @@ pub enum Error {
         /// What is wrong with its value.
         why: String,
     },
+    /// There is no such program. A shell exits with 127.
+    #[error("cannot find the program {program}")]
+    ProgramNotFound {
+        /// What was looked for.
+        program: String,
+    },
+    /// The program is there but the system does not run it: no permission, no executable format, or an interpreter (of its `#!`
+    /// line, or the dynamic loader) that is missing. A shell exits with 126.
+    #[error("cannot run {program}: {source}")]
+    NotExecutable {
+        /// The program.
+        program: String,
+        /// The system's error, with its code.
+        source: io::Error,
+    },
+    /// The process has ended and was waited for: its number may be another's.
+    #[error("the process has ended")]
+    Gone,
 }
 
 impl Error {

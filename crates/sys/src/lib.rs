@@ -13,6 +13,8 @@ mod exit;
 pub mod host;
 pub mod listen;
 pub mod notify;
+#[cfg(unix)]
+pub mod process;
 mod queue;
 pub mod record;
 pub mod scm;
@@ -20,6 +22,8 @@ pub mod signal;
 mod source;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(unix)]
+pub mod tree;
 mod wake;
 #[cfg(windows)]
 mod windows;

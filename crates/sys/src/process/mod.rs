@@ -1,0 +1,257 @@
+//! Start a child, wait for it, signal it: [`spawn`], [`Child`], [`Exit`]; and what the system says about any process:
+//! [`facts()`], [`evidence()`].
+//!
+//! | | Linux | macOS, BSD | Windows |
+//! |---|---|---|---|
+//! | a wait that can be polled | pidfd | kqueue, `EVFILT_PROC` | process handle |
+//! | identity while signalling | pidfd | the child is not reaped meanwhile | process handle |
+//! | [`SpawnOptions::die_with_parent`] | `PR_SET_PDEATHSIG` | FreeBSD `PROC_PDEATHSIG_CTL`; elsewhere refused | job, kill on close |
+//! | [`facts()`], [`evidence()`] | `/proc` | none | none |
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod imp;
+
+#[cfg(unix)]
+mod image;
+#[cfg(unix)]
+pub(crate) mod registry;
+
+#[cfg_attr(target_os = "linux", path = "pidfd.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "kqueue.rs")]
+#[cfg(unix)]
+mod handle;
+
+mod facts;
+#[cfg(target_os = "linux")]
+pub(crate) mod procfs;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::path::PathBuf;
+
+use winddown_core::Signal;
+
+use crate::{Descriptor, Result, Waitable};
+
+pub use facts::{Evidence, Facts, Runtime, State, ThreadEvidence, evidence, facts};
+pub(crate) use imp::spawn_into;
+
+/// Where one of a child's standard streams comes from or goes to.
+#[derive(Debug, Default)]
+pub enum Stream {
+    /// This process's own.
+    #[default]
+    Inherit,
+    /// `/dev/null`, or `NUL`.
+    Null,
+    /// A new pipe, whose other end is in the [`Child`].
+    Pipe,
+    /// An open file, pipe or socket. It is duplicated, so that the same options can start a program again.
+    File(File),
+}
+
+/// Which processes a child is put together with, for terminals and signals to groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Group {
+    /// A session of its own, without a controlling terminal (`setsid(2)`); on Windows a process group and a console of
+    /// its own, whose window is hidden.
+    #[default]
+    Session,
+    /// A process group of its own in this session (`setpgid(2)`, `CREATE_NEW_PROCESS_GROUP`).
+    Own,
+    /// This process's group: the terminal's Ctrl+C reaches both.
+    Same,
+}
+
+/// What happens to one environment variable on the way to the child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvChange {
+    /// It gets this value.
+    Set(OsString),
+    /// The child does not get it.
+    Remove,
+    /// It gets the child's own process id in decimal, as `LISTEN_PID` and `WATCHDOG_PID` need it. Unix only: on Windows
+    /// [`spawn`] refuses it.
+    OwnPid,
+}
+
+/// What to start, and how.
+///
+/// Whatever these options say, a child starts with no signal blocked, each signal at its default action, and no
+/// descriptor or handle but its standard streams and those passed. Variables that speak to this process alone
+/// (`NOTIFY_SOCKET`, `WATCHDOG_*`, `LISTEN_*`) are inherited like any other: the caller removes them.
+#[derive(Debug, Default)]
+pub struct SpawnOptions {
+    /// The program: a path, or a name to be searched for in the child's `PATH`.
+    pub program: OsString,
+    /// The arguments behind the program's name.
+    pub args: Vec<OsString>,
+    /// Changes to the environment, in order; the last one for a name counts.
+    pub env: Vec<(OsString, EnvChange)>,
+    /// Starts from an empty environment instead of this process's.
+    pub env_clear: bool,
+    /// The directory to start in; a relative `program` with a slash in it is found from there.
+    pub directory: Option<PathBuf>,
+    /// Standard input.
+    pub stdin: Stream,
+    /// Standard output.
+    pub stdout: Stream,
+    /// Standard error.
+    pub stderr: Stream,
+    /// The session or group it belongs to.
+    pub group: Group,
+    /// Descriptors that the child gets at fixed numbers from 3 upwards, such as listening sockets. Duplicated like
+    /// [`Stream::File`].
+    #[cfg(unix)]
+    pub pass_fds: Vec<(std::os::fd::OwnedFd, std::os::fd::RawFd)>,
+    /// The system kills the child when this process dies, however that happens.
+    ///
+    /// On Linux the thread that called [`spawn`] counts, not the process: call it from a thread that stays. A child that
+    /// changes its credentials on exec (setuid) loses the protection. Source: `PR_SET_PDEATHSIG(2const)`.
+    pub die_with_parent: bool,
+}
+
+impl SpawnOptions {
+    /// A program and its arguments, everything else inherited, in a session of its own.
+    pub fn new<A: Into<OsString>>(
+        program: impl Into<OsString>,
+        args: impl IntoIterator<Item = A>,
+    ) -> Self {
+        Self {
+            program: program.into(),
+            args: args.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Starts a program.
+///
+/// Returns once the program's image has replaced the child's, so that a failed `exec` is an error here and not an exit
+/// code of the child. If `SIGCHLD` is ignored (inherited from whoever started this process), its default action is
+/// restored first: otherwise the system would discard every exit status.
+///
+/// # Errors
+///
+/// [`Error::ProgramNotFound`](crate::Error::ProgramNotFound) (a shell's 127),
+/// [`Error::NotExecutable`](crate::Error::NotExecutable) (a shell's 126), and
+/// [`Error::Os`](crate::Error::Os) for everything else: no more processes, no such directory, a descriptor that cannot
+/// be passed.
+pub fn spawn(options: &SpawnOptions) -> Result<Child> {
+    imp::spawn_into(options, None)
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// It returned this. On Windows the 32-bit code, so that `0xC0000005` is `-1073741819`.
+    Code(i32),
+    /// A signal ended it: the default action of one that it did not catch, or `SIGKILL`. Unix only.
+    Signal {
+        /// The system's number.
+        number: i32,
+        /// The name, if the number has one.
+        signal: Option<Signal>,
+        /// Whether the system says that it wrote a core dump.
+        core_dumped: bool,
+    },
+}
+
+impl Exit {
+    /// Whether it returned 0.
+    #[must_use]
+    pub const fn success(self) -> bool {
+        matches!(self, Self::Code(0))
+    }
+}
+
+impl fmt::Display for Exit {
+    /// `exit code 3`, `SIGTERM`, `SIGSEGV (core dumped)`, `signal 33`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal {
+                number,
+                signal,
+                core_dumped,
+            } => {
+                match signal {
+                    Some(signal) => write!(f, "SIG{signal}")?,
+                    None => write!(f, "signal {number}")?,
+                }
+                if *core_dumped {
+                    f.write_str(" (core dumped)")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A process that this one started.
+///
+/// Dropping it neither ends the process nor waits for it. A child that has ended stays a zombie until
+/// [`Child::try_wait`] or [`Tree::reap`](crate::tree::Tree::reap) is called.
+#[derive(Debug)]
+pub struct Child {
+    imp: imp::Child,
+    /// The writing end of its standard input, for [`Stream::Pipe`].
+    pub stdin: Option<File>,
+    /// The reading end of its standard output, for [`Stream::Pipe`].
+    pub stdout: Option<File>,
+    /// The reading end of its standard error, for [`Stream::Pipe`].
+    pub stderr: Option<File>,
+}
+
+impl Child {
+    /// Its process id. Once it was reaped the number may belong to another process: act through this value only.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.imp.pid()
+    }
+
+    /// How it ended, or `None` while it runs. Never blocks; gives the same answer on every later call.
+    ///
+    /// The first `Some` reaps the process. To block, [`wait_any`](crate::wait_any) on the child first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`](crate::Error::Os) if somebody else in this process has reaped it.
+    pub fn try_wait(&self) -> Result<Option<Exit>> {
+        self.imp.try_wait()
+    }
+
+    /// Sends it a signal: itself, not its descendants.
+    ///
+    /// On Windows `INT` is `CTRL_C_EVENT` and `TERM`, `QUIT` and `HUP` are `CTRL_BREAK_EVENT` to the child's console group,
+    /// and `KILL` terminates; no other signal exists there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`](crate::Error::Gone) once it has been reaped: never a stranger that has got its number;
+    /// [`Error::Os`](crate::Error::Os) for a signal that this system lacks, and for a process that took other credentials.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.imp.signal(signal)
+    }
+
+    /// `SIGKILL`, or `TerminateProcess` with exit code 1. A child that has ended already is no error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Child::signal`], except [`Error::Gone`](crate::Error::Gone).
+    pub fn kill(&self) -> Result<()> {
+        match self.imp.signal(Signal::Kill) {
+            Err(crate::Error::Gone) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Waitable for Child {
+    /// Ready once the process has ended, and for ever after.
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.imp.descriptor()
+    }
+}

@@ -1,0 +1,204 @@
+//! Children on Unix: fork, exec, and a pipe that says what failed in between.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use rustix::process::{Pid, WaitOptions, waitpid};
+use winddown_core::Signal;
+
+use super::handle::Handle;
+use super::image::{Image, Step};
+use super::registry::{self, Record, TreeId};
+use super::{Exit, SpawnOptions, Stream};
+use crate::{Descriptor, Error, Result, Waitable, signal, wait_any};
+
+/// What a child is born into: the tree, and the `cgroup.procs` of its cgroup if it has one.
+pub(crate) type Boundary<'a> = (TreeId, Option<BorrowedFd<'a>>);
+
+#[derive(Debug)]
+pub(super) struct Child(Arc<Record>);
+
+impl Child {
+    pub(super) fn pid(&self) -> u32 {
+        self.0.pid()
+    }
+
+    pub(super) fn try_wait(&self) -> Result<Option<Exit>> {
+        self.0.try_wait()
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+        self.0.signal(signal)
+    }
+}
+
+impl Waitable for Child {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.0.descriptor()
+    }
+}
+
+pub(crate) fn spawn_into(
+    options: &SpawnOptions,
+    tree: Option<Boundary<'_>>,
+) -> Result<super::Child> {
+    let mut streams = Streams::default();
+    let descriptors = streams.open(options)?;
+    let image = Image::new(options, descriptors, tree.and_then(|(_, cgroup)| cgroup))?;
+    let (mut report, low_end) = pipe()?;
+    let report_end = above(low_end.as_fd(), first_free(options))?;
+    drop(low_end);
+    keep_exit_statuses();
+
+    let child = {
+        let mut registry = registry::lock();
+        let blocked = signal::block_all_on_this_thread();
+        // SAFETY: the child does nothing but what is async-signal-safe: `Image::exec`, one write and `_exit`.
+        match unsafe { libc::fork() } {
+            -1 => return Err(Error::os("fork", io::Error::last_os_error())),
+            0 => {
+                // SAFETY: this is the new child, every signal is blocked, and `report_end` is above the targets.
+                let (step, errno) = unsafe { image.exec() };
+                let mut message = [step as u8, 0, 0, 0, 0];
+                message[1..].copy_from_slice(&errno.raw_os_error().to_ne_bytes());
+                let _ = rustix::io::write(&report_end, &message);
+                // SAFETY: ends the child without running anything of the parent's.
+                unsafe { libc::_exit(127) }
+            }
+            pid => {
+                drop(blocked);
+                let pid = Pid::from_raw(pid).expect("fork returns a pid");
+                match Handle::open(pid) {
+                    Ok(handle) => Child(registry.add(pid, tree.map(|(id, _)| id), handle)),
+                    Err(error) => {
+                        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                        let _ = waitpid(Some(pid), WaitOptions::empty());
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    };
+    drop((report_end, image));
+
+    // Exec closes the child's end.
+    let mut message = Vec::new();
+    report
+        .read_to_end(&mut message)
+        .map_err(|error| Error::os("reading what a child failed at", error))?;
+    if let Ok([step, errno @ ..]) = <[u8; 5]>::try_from(message) {
+        while let Ok(None) = child.try_wait() {
+            let _ = wait_any(&[&child], None);
+        }
+        let step = Step::ALL[usize::from(step)];
+        return Err(explain(options, step, i32::from_ne_bytes(errno)));
+    }
+    Ok(super::Child {
+        imp: child,
+        stdin: streams.stdin,
+        stdout: streams.stdout,
+        stderr: streams.stderr,
+    })
+}
+
+fn explain(options: &SpawnOptions, step: Step, errno: i32) -> Error {
+    let program = options.program.to_string_lossy().into_owned();
+    let source = io::Error::from_raw_os_error(errno);
+    match step {
+        // The file was there: what is missing is its interpreter.
+        Step::Exec => Error::NotExecutable { program, source },
+        Step::Directory => {
+            let directory = options.directory.as_deref().unwrap_or("".as_ref());
+            Error::os(
+                format!("entering {} for {program}", directory.display()),
+                source,
+            )
+        }
+        Step::Tree => Error::os(format!("moving {program} into its cgroup"), source),
+        Step::Descriptors => Error::os(format!("passing descriptors to {program}"), source),
+        Step::Group => Error::os(format!("making a session or group for {program}"), source),
+        Step::DieWithParent => Error::os(format!("tying {program} to this process"), source),
+    }
+}
+
+/// This process's ends of the pipes.
+#[derive(Default)]
+struct Streams {
+    stdin: Option<File>,
+    stdout: Option<File>,
+    stderr: Option<File>,
+}
+
+impl Streams {
+    /// Opens what the child gets, as (source, number that the child gets it at), each source above every such number.
+    fn open(&mut self, options: &SpawnOptions) -> Result<Vec<(OwnedFd, RawFd)>> {
+        let minimum = first_free(options);
+        let mut descriptors = Vec::new();
+        let streams = [
+            (&options.stdin, &mut self.stdin),
+            (&options.stdout, &mut self.stdout),
+            (&options.stderr, &mut self.stderr),
+        ];
+        for (target, (stream, ours)) in (0..).zip(streams) {
+            let source = match stream {
+                Stream::Inherit => continue,
+                Stream::File(file) => above(file.as_fd(), minimum)?,
+                Stream::Null => {
+                    let null = File::options().read(true).write(true).open("/dev/null");
+                    let null = null.map_err(|error| Error::os("opening /dev/null", error))?;
+                    above(null.as_fd(), minimum)?
+                }
+                Stream::Pipe => {
+                    let (reader, writer) = pipe()?;
+                    let (theirs, kept) = if target == 0 {
+                        (reader, writer)
+                    } else {
+                        (writer, reader)
+                    };
+                    *ours = Some(kept);
+                    above(theirs.as_fd(), minimum)?
+                }
+            };
+            descriptors.push((source, target));
+        }
+        for (descriptor, target) in &options.pass_fds {
+            descriptors.push((above(descriptor.as_fd(), minimum)?, *target));
+        }
+        Ok(descriptors)
+    }
+}
+
+/// Above the standard streams and every number that a descriptor is passed at.
+fn first_free(options: &SpawnOptions) -> RawFd {
+    let passed = options.pass_fds.iter().map(|(_, target)| *target);
+    passed.fold(2, RawFd::max).saturating_add(1)
+}
+
+/// A duplicate at `minimum` or above, close-on-exec.
+fn above(descriptor: BorrowedFd<'_>, minimum: RawFd) -> Result<OwnedFd> {
+    rustix::io::fcntl_dupfd_cloexec(descriptor, minimum)
+        .map_err(|error| Error::os("duplicating a descriptor for a child", error))
+}
+
+fn pipe() -> Result<(File, File)> {
+    #[cfg(target_vendor = "apple")]
+    let ends = rustix::pipe::pipe().and_then(|(reader, writer)| {
+        rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::CLOEXEC)?;
+        rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::CLOEXEC)?;
+        Ok((reader, writer))
+    });
+    #[cfg(not(target_vendor = "apple"))]
+    let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+    let (reader, writer) = ends.map_err(|error| Error::os("pipe", error))?;
+    Ok((reader.into(), writer.into()))
+}
+
+/// While `SIGCHLD` is ignored, the system reaps children itself and nobody learns how they ended.
+fn keep_exit_statuses() {
+    if signal::is_ignored(libc::SIGCHLD) {
+        // SAFETY: the default action runs no code.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    }
+}
