@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::command::Cmd;
 use crate::error::Error;
+use crate::session::Session;
 
 /// Lanes whose tests are the files `tests/LANE_*.rs`. All other tests belong to the lane `unit`.
 const OWN_FILES: [&str; 5] = ["linux", "loom", "pid1", "systemd", "windows"];
@@ -41,6 +42,15 @@ fn of_kind(kind: &str, manifest: &str) -> Result<Vec<String>, Error> {
 /// `names` as arguments to cargo.
 pub(crate) fn arguments(names: &[String]) -> impl Iterator<Item = &str> {
     names.iter().flat_map(|name| ["--test", name.as_str()])
+}
+
+/// Builds the programs that the tests of a lane start; tests of other packages than theirs get none built.
+pub(crate) fn build_programs(session: &mut Session) -> Result<(), Error> {
+    session.prepare(
+        Cmd::cargo()
+            .args(["build", "--workspace", "--bins", "--examples"])
+            .limit_seconds(900),
+    )
 }
 
 fn lane_of(test: &str) -> &'static str {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use rustix::fs::{Mode, OFlags, fstat, open};
-use rustix::process::{Pid, getpid, getppid, getsid};
+use rustix::process::{Pid, getppid};
 use winddown_core::host::{Facts, FileId, Process};
 
 pub(super) fn collect(facts: &mut Facts) {
@@ -14,12 +14,18 @@ pub(super) fn collect(facts: &mut Facts) {
         name: name_of(parent),
     };
     facts.init = name_of(1);
-    facts.session_leader = getsid(None) == Ok(getpid());
+    facts.session_leader = leads_its_session();
     facts.terminal = has_terminal();
     facts.stderr = file_id(&io::stderr());
     facts.cgroup = fs::read_to_string("/proc/self/cgroup")
         .ok()
         .and_then(|groups| cgroup(&groups));
+}
+
+/// Not by rustix, whose pids cannot be 0: that is the session of a leader outside the pid namespace.
+fn leads_its_session() -> bool {
+    // SAFETY: neither call takes a pointer.
+    unsafe { libc::getsid(0) == libc::getpid() }
 }
 
 /// The identity of an open file.

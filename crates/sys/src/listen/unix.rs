@@ -58,12 +58,23 @@ fn socket_kind(socket: &OwnedFd) -> rustix::io::Result<ListenKind> {
         SocketType::DGRAM => return Ok(ListenKind::Datagram),
         kind => kind == SocketType::STREAM,
     };
-    let listens = is_stream && sockopt::socket_acceptconn(socket)?;
+    let listens = is_stream && is_listening(socket)?;
     Ok(match getsockname(socket)?.address_family() {
         AddressFamily::INET | AddressFamily::INET6 if listens => ListenKind::TcpListener,
         AddressFamily::UNIX if listens => ListenKind::UnixListener,
         _ => ListenKind::Other,
     })
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn is_listening(socket: &OwnedFd) -> rustix::io::Result<bool> {
+    sockopt::socket_acceptconn(socket)
+}
+
+/// Apple's kernels do not answer `SO_ACCEPTCONN`; but who listens has no peer.
+#[cfg(target_vendor = "apple")]
+fn is_listening(socket: &OwnedFd) -> rustix::io::Result<bool> {
+    Ok(rustix::net::getpeername(socket)?.is_none())
 }
 
 impl ListenFd {

@@ -38,8 +38,7 @@ impl Environment {
     /// | other Unix | never: the number of threads is not known |
     /// | Windows | always |
     ///
-    /// Where they stay, whoever starts a child has to leave [`MANAGER_VARIABLES`] out of its environment, which this crate's
-    /// own `process` module does in any case.
+    /// Where they stay, whoever starts a child has to leave [`MANAGER_VARIABLES`] out of its environment.
     pub fn take() -> &'static Self {
         static TAKEN: OnceLock<Environment> = OnceLock::new();
         TAKEN.get_or_init(|| {

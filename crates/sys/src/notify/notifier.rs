@@ -98,7 +98,8 @@ impl Notifier {
 
     /// The service needs `time` more, from now, for the start, reload or stop that it is in.
     ///
-    /// Ask only while progress is made, and again before `time` is over.
+    /// Ask only while progress is made, and again well before `time` is over: systemd 252 forgets what it granted when somebody
+    /// does a `daemon-reload`, and is then back at the limit of the unit.
     pub fn extend_timeout(&self, time: Duration) -> bool {
         self.send(&Message::ExtendTimeout(time))
     }

@@ -25,6 +25,7 @@ fn run(session: &mut Session) -> Result<(), Error> {
         println!("no tests yet");
         return Ok(());
     }
+    targets::build_programs(session)?;
     session.check(
         Cmd::cargo()
             .args(["nextest", "run", "--workspace", "--profile=processes"])

@@ -50,6 +50,7 @@ fn run(session: &mut Session) -> Result<(), Error> {
         println!("no tests yet");
         return Ok(());
     }
+    targets::build_programs(session)?;
     let mut container = boot()?;
     let leader = wait_for_leader(&container)?;
     wait_until_booted(&leader)?;

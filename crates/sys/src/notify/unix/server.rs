@@ -230,21 +230,43 @@ fn receive_one(
                     descriptors.push(fd);
                 }
             }
-            #[cfg(target_os = "linux")]
-            (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if size >= size_of::<libc::ucred>() => {
-                // SAFETY: the kernel put a whole `ucred` here.
-                let credentials = unsafe { ptr::read_unaligned(data.cast::<libc::ucred>()) };
-                sender = Some(Sender {
-                    pid: u32::try_from(credentials.pid).ok().filter(|pid| *pid != 0),
-                    uid: credentials.uid,
-                });
-            }
-            _ => {}
+            // SAFETY: `data` are the `size` bytes of a message of this kind.
+            _ => sender = sender.or_else(|| unsafe { sender_of(kind, data, size) }),
         }
         // SAFETY: `message` came from this `header`.
         message = unsafe { libc::CMSG_NXTHDR(&raw const header, message) };
     }
     Ok((length, sender, descriptors))
+}
+
+/// The sender, if that is what the message tells.
+///
+/// # Safety
+/// At `data` are `size` bytes of a control message of this level and type.
+#[cfg(target_os = "linux")]
+unsafe fn sender_of(
+    kind: (libc::c_int, libc::c_int),
+    data: *const u8,
+    size: usize,
+) -> Option<Sender> {
+    if kind != (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) || size < size_of::<libc::ucred>() {
+        return None;
+    }
+    // SAFETY: the kernel put a whole `ucred` here, says the caller.
+    let credentials = unsafe { ptr::read_unaligned(data.cast::<libc::ucred>()) };
+    Some(Sender {
+        pid: u32::try_from(credentials.pid).ok().filter(|pid| *pid != 0),
+        uid: credentials.uid,
+    })
+}
+
+/// The sender: other systems do not tell.
+///
+/// # Safety
+/// None is needed.
+#[cfg(not(target_os = "linux"))]
+unsafe fn sender_of(_: (libc::c_int, libc::c_int), _: *const u8, _: usize) -> Option<Sender> {
+    None
 }
 
 #[cfg(not(target_vendor = "apple"))]
