@@ -5,10 +5,9 @@ mod linux_support;
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-use linux_support::{fork, receive, signals};
+use linux_support::{fork, lead_session_on, receive, signals, terminal};
 use rustix::process::{geteuid, getpid, getuid};
 use winddown_core::Signal::{self, Alrm, Chld, Int, Term};
 use winddown_sys::{Sources, signal};
@@ -101,11 +100,7 @@ fn kernel_sent(sources: &Sources, signal: Signal) {
 fn wd_14_a_key_press_is_told_from_a_program() {
     let (keyboard, terminal) = terminal();
     let mut child = fork(|line| {
-        // SAFETY: the descriptor is open, and the call takes no pointer here.
-        unsafe {
-            libc::setsid();
-            assert_eq!(libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0), 0);
-        }
+        lead_session_on(&terminal);
         let sources = Sources::attach([Int]).unwrap();
         for interactive in [true, false] {
             line.say("ready");
@@ -123,24 +118,4 @@ fn wd_14_a_key_press_is_told_from_a_program() {
     child.expect("ready");
     child.send(Int);
     child.finish();
-}
-
-/// Both ends of a new pseudo-terminal.
-fn terminal() -> (OwnedFd, OwnedFd) {
-    let (mut keyboard, mut terminal) = (-1, -1);
-    // SAFETY: both integers are valid, and the optional pointers are null; the descriptors are new and ours.
-    unsafe {
-        let opened = libc::openpty(
-            &mut keyboard,
-            &mut terminal,
-            ptr::null_mut(),
-            ptr::null(),
-            ptr::null(),
-        );
-        assert_eq!(opened, 0);
-        (
-            OwnedFd::from_raw_fd(keyboard),
-            OwnedFd::from_raw_fd(terminal),
-        )
-    }
 }

@@ -3,8 +3,11 @@
 
 mod linux_support;
 
-use linux_support::{Forked, Line, fork, receive, signals};
-use winddown_core::Signal::Term;
+use std::fs::File;
+use std::io::Write;
+
+use linux_support::{Forked, Line, block_all, fork, lead_session_on, receive, signals, terminal};
+use winddown_core::Signal::{Int, Term};
 use winddown_sys::{Sources, signal};
 
 /// Runs `body` as process 1 of a new pid namespace.
@@ -42,6 +45,31 @@ fn wd_11_process_1_receives_a_stop_from_outside() {
         });
         init.expect("ready");
         init.send(Term);
+        init.finish();
+    })
+    .finish();
+}
+
+/// WD-14: a key is told from a program also where the process group is that of a leader outside, whose number is 0 inside.
+#[test]
+fn wd_14_a_key_press_reaches_a_group_from_outside() {
+    const CTRL_C: u8 = 3;
+    let (keyboard, terminal) = terminal();
+    fork(|_| {
+        lead_session_on(&terminal);
+        // The key is this process's, too.
+        block_all();
+        let mut init = as_pid_1(|line| {
+            let sources = Sources::attach([Int]).unwrap();
+            line.say("ready");
+            let arrivals = receive(&sources);
+            assert_eq!(signals(&arrivals), [Int]);
+            assert!(arrivals[0].interactive);
+        });
+        init.expect("ready");
+        File::from(keyboard.try_clone().unwrap())
+            .write_all(&[CTRL_C])
+            .unwrap();
         init.finish();
     })
     .finish();

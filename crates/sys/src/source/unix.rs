@@ -1,6 +1,7 @@
 //! Signals, noted by handlers.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -170,8 +171,11 @@ fn name_of(pid: u32) -> Option<String> {
 
 /// Whether this process is in the foreground group of its controlling terminal.
 ///
-/// Asks `/dev/tty`, which is that terminal wherever standard input goes.
+/// Asks `/dev/tty`, which is that terminal wherever standard input goes. Not by rustix, whose pids cannot be 0: that is the
+/// number of a group whose leader is outside this pid namespace.
 fn is_foreground() -> bool {
-    File::open("/dev/tty")
-        .is_ok_and(|tty| rustix::termios::tcgetpgrp(tty) == Ok(rustix::process::getpgrp()))
+    File::open("/dev/tty").is_ok_and(|tty| {
+        // SAFETY: neither call takes a pointer, and `tty` is open.
+        unsafe { libc::tcgetpgrp(tty.as_raw_fd()) == libc::getpgrp() }
+    })
 }

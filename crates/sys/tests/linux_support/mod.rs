@@ -4,9 +4,10 @@
 
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -219,4 +220,33 @@ pub(crate) fn bits(signals: &[Signal]) -> u64 {
         .iter()
         .map(|signal| 1 << (signal::number(*signal).unwrap() - 1))
         .sum()
+}
+
+/// Both ends of a new pseudo-terminal.
+pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut keyboard, mut terminal) = (-1, -1);
+    // SAFETY: both integers are valid, and the optional pointers are null; the descriptors are new and ours.
+    unsafe {
+        let opened = libc::openpty(
+            &mut keyboard,
+            &mut terminal,
+            ptr::null_mut(),
+            ptr::null(),
+            ptr::null(),
+        );
+        assert_eq!(opened, 0);
+        (
+            OwnedFd::from_raw_fd(keyboard),
+            OwnedFd::from_raw_fd(terminal),
+        )
+    }
+}
+
+/// Makes this process the leader of a new session on `terminal`, in its foreground.
+pub(crate) fn lead_session_on(terminal: &OwnedFd) {
+    // SAFETY: the descriptor is open, and the call takes no pointer here.
+    unsafe {
+        libc::setsid();
+        assert_eq!(libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0), 0);
+    }
 }
