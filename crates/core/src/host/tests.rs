@@ -278,6 +278,15 @@ fn a_systemd_without_exec_pid_is_known_by_its_child() {
     assert_host(&facts, HostKind::Systemd, None);
 }
 
+/// The orphans of a service are children of systemd, too.
+#[test]
+fn an_orphan_of_a_service_is_not_the_service() {
+    let facts = facts()
+        .child_of(1, "systemd")
+        .with(&[("SYSTEMD_EXEC_PID", "60"), ("INVOCATION_ID", "c0ffee")]);
+    assert_host(&facts, HostKind::Unknown, None);
+}
+
 #[test]
 fn process_1_is_a_containers_even_when_nothing_else_shows() {
     let facts = Facts {
