@@ -1,0 +1,208 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use winddown_core::{Signal, exit::EXIT_CODES, parse_duration};
+
+/// Make every stop request reach a program, bound the stop, prove that nothing is left, and say what happened.
+#[derive(Debug, Parser)]
+#[command(name = "winddown", version, after_long_help = exit_codes(), propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Write results for people or as JSON
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
+    pub output: Output,
+
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON document, of a stable form.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a program so that every stop request reaches it and nothing of it is left behind
+    #[command(long_about = RUN_ABOUT)]
+    Run(RunArgs),
+    /// Start a program, ask it to stop, and judge how it did: for your own CI
+    #[command(long_about = REHEARSE_ABOUT)]
+    Rehearse(RehearseArgs),
+    /// Say what started this process, and by which evidence
+    Host,
+    /// Check a definition file without running anything
+    Check(CheckArgs),
+    /// Write a completion script for a shell to standard output
+    Completions(CompletionsArgs),
+    /// Write the manual page of winddown, or of one of its verbs, to standard output
+    Man(ManArgs),
+}
+
+const RUN_ABOUT: &str = "\
+Run a program so that every stop request reaches it and nothing of it is left behind.
+
+The same command works in a console, as PID 1 of a container, under systemd and other managers, and as a Windows service. \
+A stop request (SIGTERM, SIGINT, SIGQUIT, the closing of the terminal, a service control, a console event) is passed on to \
+the program. If it has not ended after the stop timeout, it is killed with everything that descends from it. Other signals \
+are forwarded. Afterwards winddown exits as the program did.
+
+Without --stop-signal a program is asked by the signal that asked winddown.";
+
+const REHEARSE_ABOUT: &str = "\
+Start a program, wait until it is ready, ask it to stop, and judge how it did.
+
+The verdict is `graceful` (a handler ran and all of it ended in time), `unhandled` (the signal's default action ended it: \
+nothing was cleaned up), `forced` (it had to be killed) or `failed` (it ended with an error). The exit code is 0 only if every \
+stop was graceful.
+
+A program is ready when it sends READY=1 to its NOTIFY_SOCKET, or listens on a TCP port and has come to rest, or has come to \
+rest for half a second.
+
+Example: winddown rehearse --repeat 5 -- nginx -g 'daemon off;'";
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Read the definition of the program from this file; flags given here win over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub stop: StopArgs,
+
+    /// Write the report of the stop to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// When the program counts as ready, which is when the host is told so
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub ready: Option<Ready>,
+
+    /// The name in reports; under the Windows SCM the service's name [default: the program's file name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// The program and its arguments
+    #[arg(
+        last = true,
+        value_name = "PROGRAM",
+        required_unless_present = "config"
+    )]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// The signal that asks the program; on Windows the console event that stands for it [default: TERM]
+    #[arg(long, value_name = "SIGNAL")]
+    pub signal: Option<Signal>,
+
+    /// How long the stop may take before the program is killed
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    pub timeout: Duration,
+
+    /// How often to start and stop the program
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub repeat: u32,
+
+    /// When to ask: right after the start, when the program is ready, or a duration after the start
+    #[arg(long, value_name = "start|ready|DURATION", value_parser = when, default_value = "ready")]
+    pub when: When,
+
+    /// How long the program may take to become ready
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub ready_timeout: Duration,
+
+    /// The program and its arguments
+    #[arg(last = true, value_name = "PROGRAM", required = true)]
+    pub command: Vec<OsString>,
+}
+
+/// How to stop.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// How long the whole stop may take before the program is killed [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub stop_timeout: Option<Duration>,
+
+    /// The signal that asks the program to stop, whatever asked winddown
+    #[arg(long, value_name = "SIGNAL")]
+    pub stop_signal: Option<Signal>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ready {
+    /// As soon as it runs.
+    Spawned,
+    /// When it sends READY=1 to its NOTIFY_SOCKET.
+    Notify,
+    /// As `rehearse` judges it.
+    Auto,
+}
+
+/// When a rehearsal asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Start,
+    Ready,
+    After(Duration),
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The definition file
+    #[arg(value_name = "FILE", required_unless_present = "schema")]
+    pub file: Option<PathBuf>,
+
+    /// Write the JSON Schema of definition files to standard output instead
+    #[arg(long, conflicts_with = "file")]
+    pub schema: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The verb, such as `run`; without it, the page of winddown itself
+    pub verb: Option<String>,
+
+    /// Write every page into this directory instead
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "verb")]
+    pub directory: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn when(text: &str) -> Result<When, String> {
+    match text {
+        "start" => Ok(When::Start),
+        "ready" => Ok(When::Ready),
+        _ => duration(text)
+            .map(When::After)
+            .map_err(|error| format!("neither start nor ready, and no duration: {error}")),
+    }
+}
+
+/// The table of exit codes, as `--help` and the manual show it.
+fn exit_codes() -> String {
+    let mut text = "Exit codes:\n".to_owned();
+    for code in EXIT_CODES {
+        text += &format!("  {:>3}  {}\n", code.code, code.meaning);
+    }
+    text + "  `run` exits with the program's own code, or 128 + n where signal n ended it."
+}

@@ -1,0 +1,76 @@
+//! How results and problems are written.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use winddown_core::exit::{self, ExitCode as Code};
+
+/// Something that went wrong: an exit code, what it was, and what to do.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    what: String,
+    hints: Vec<String>,
+}
+
+impl Problem {
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Writes it to standard error; the exit code of the process.
+    pub fn report(&self) -> ExitCode {
+        let mut text = format!("error: {}\n", self.what);
+        for hint in &self.hints {
+            text += &format!("hint: {hint}\n");
+        }
+        // There is nobody left to tell where standard error is closed.
+        let _ = anstream::stderr().write_all(text.as_bytes());
+        ExitCode::from(self.code.code)
+    }
+}
+
+impl From<winddown_run::Error> for Problem {
+    fn from(error: winddown_run::Error) -> Self {
+        use winddown_sys::Error as System;
+
+        let text = error.to_string();
+        match error {
+            winddown_run::Error::System(System::ProgramNotFound { .. }) => {
+                Self::new(exit::NOT_FOUND, text)
+                    .hint("give a path, or a name that is found in PATH")
+            }
+            winddown_run::Error::System(System::NotExecutable { .. }) => {
+                Self::new(exit::NOT_EXECUTABLE, text)
+            }
+            _ => Self::new(exit::OWN_FAILURE, text),
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has gone away ends the output and is no problem.
+pub fn print(text: &str) -> Result<(), Problem> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Problem::new(
+            exit::FAILED,
+            format!("cannot write to standard output: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a result as one JSON document.
+pub fn print_json(value: &impl Serialize) -> Result<(), Problem> {
+    let json = serde_json::to_string_pretty(value).expect("results are plain data");
+    print(&(json + "\n"))
+}

@@ -1,0 +1,42 @@
+//! `winddown check`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+use winddown_core::exit;
+use winddown_run::Definition;
+
+use crate::args::{CheckArgs, Output};
+use crate::output::{Problem, print, print_json};
+
+pub fn main(args: &CheckArgs, output: Output) -> Result<ExitCode, Problem> {
+    let Some(file) = &args.file else {
+        print_json(&schemars::schema_for!(Definition))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let definition = load(file)?;
+    match output {
+        Output::Json => print_json(&json!({ "valid": true, "definition": definition }))?,
+        Output::Text => print(&format!("{} is valid\n", file.display()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a definition file; the problem names file, line and column.
+pub fn load(file: &Path) -> Result<Definition, Problem> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Problem::new(
+            exit::USAGE,
+            format!("cannot read {}: {error}", file.display()),
+        )
+    })?;
+    Definition::parse(&text).map_err(|error| {
+        let place = format!("{}:{}:{}", file.display(), error.line, error.column);
+        let problem = Problem::new(exit::USAGE, format!("{place}: {}", error.what));
+        match error.hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    })
+}

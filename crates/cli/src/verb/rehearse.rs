@@ -1,0 +1,127 @@
+//! `winddown rehearse`.
+
+use std::process::ExitCode;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use winddown_core::exit;
+use winddown_core::report::{StopReport, Verdict};
+use winddown_core::{Signal, StopPolicy};
+use winddown_run::{Moment, ReadyWhen, RunOptions, StopWhen};
+
+use crate::args::{Output, RehearseArgs, When};
+use crate::output::{Problem, print, print_json};
+
+/// What `winddown rehearse --output json` writes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Rehearsal {
+    /// Whether every stop was graceful.
+    pub graceful: bool,
+    /// Each start and stop, in order.
+    pub runs: Vec<Run>,
+}
+
+/// One start and stop.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Run {
+    /// What happened when.
+    pub timeline: Vec<Moment>,
+    /// The stop report.
+    pub report: StopReport,
+}
+
+pub fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Problem> {
+    let mut options = RunOptions::new(args.command, args.timeout);
+    options.policy = StopPolicy::new(args.signal.unwrap_or(Signal::Term), args.timeout);
+    options.signal_chosen = args.signal.is_some();
+    options.ready = ReadyWhen::Auto;
+    options.ready_timeout = args.ready_timeout;
+    options.stop_when = Some(match args.when {
+        When::Start => StopWhen::Started,
+        When::Ready => StopWhen::Ready,
+        When::After(delay) => StopWhen::After(delay),
+    });
+
+    let mut runs = Vec::new();
+    for number in 1..=args.repeat {
+        if output == Output::Text && args.repeat > 1 {
+            print(&format!("run {number} of {}\n", args.repeat))?;
+        }
+        let outcome = winddown_run::run(options.clone(), follow(output))?;
+        if output == Output::Text {
+            print(&verdict(&outcome.report))?;
+        }
+        let interrupted = outcome.report.asked_by.mechanism != "own";
+        runs.push(Run {
+            timeline: outcome.moments,
+            report: outcome.report,
+        });
+        if interrupted {
+            break;
+        }
+    }
+    let graceful = runs
+        .iter()
+        .all(|run| run.report.verdict == Verdict::Graceful)
+        && runs
+            .iter()
+            .all(|run| run.report.asked_by.mechanism == "own");
+    let code = match graceful {
+        true => exit::OK,
+        false => exit::FAILED,
+    };
+    let rehearsal = Rehearsal { graceful, runs };
+    match output {
+        Output::Json => print_json(&rehearsal)?,
+        Output::Text if args.repeat > 1 => print(&summary(&rehearsal))?,
+        Output::Text => {}
+    }
+    Ok(ExitCode::from(code.code))
+}
+
+/// Prints each moment as it happens.
+fn follow(output: Output) -> Option<winddown_run::Follow> {
+    (output == Output::Text).then(|| {
+        Box::new(|moment: &Moment| {
+            // The rehearsal goes on where nobody reads along.
+            let _ = print(&format!("{:>+9.3}s  {}\n", moment.at, moment.what));
+        }) as winddown_run::Follow
+    })
+}
+
+fn verdict(report: &StopReport) -> String {
+    let mut text = format!(
+        "verdict: {} in {:.3}s of {}s\n",
+        report.verdict, report.seconds, report.deadline
+    );
+    for note in &report.notes {
+        text += &format!("  because {note}\n");
+    }
+    for straggler in &report.stragglers {
+        text += &format!("  killed: {} ({})\n", straggler.name, straggler.origin);
+    }
+    text
+}
+
+fn summary(rehearsal: &Rehearsal) -> String {
+    let count = |verdict| {
+        rehearsal
+            .runs
+            .iter()
+            .filter(|run| run.report.verdict == verdict)
+            .count()
+    };
+    let verdicts = [
+        Verdict::Graceful,
+        Verdict::Unhandled,
+        Verdict::Forced,
+        Verdict::Failed,
+    ];
+    let counts: Vec<_> = verdicts
+        .into_iter()
+        .map(|verdict| (verdict, count(verdict)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(verdict, count)| format!("{count} {verdict}"))
+        .collect();
+    format!("{} stops: {}\n", rehearsal.runs.len(), counts.join(", "))
+}

@@ -1,0 +1,89 @@
+//! What the end of a program says about its stop (WD-95).
+
+use winddown_core::Signal;
+use winddown_core::report::Verdict;
+use winddown_sys::process::{Exit, Facts, Runtime};
+
+/// `STATUS_CONTROL_C_EXIT`: the exit code of a Windows program that left Ctrl+C to its default action.
+const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
+
+/// What is known of a stop when the program has ended.
+pub(crate) struct Evidence<'a> {
+    /// How the program ended.
+    pub(crate) exit: Exit,
+    /// The signal that asked it.
+    pub(crate) signal: Signal,
+    /// Its number, on systems with signals.
+    pub(crate) number: Option<i32>,
+    /// What was known of the program just before it was asked.
+    pub(crate) facts: Option<&'a Facts>,
+    /// Whether it said `STOPPING=1`.
+    pub(crate) said_stopping: bool,
+    /// Whether anything of it had to be killed.
+    pub(crate) killed: bool,
+}
+
+/// The verdict, and the reason for it where it is not plain.
+pub(crate) fn judge(evidence: &Evidence<'_>) -> (Verdict, Option<String>) {
+    let signal = evidence.signal;
+    if evidence.killed {
+        return (Verdict::Forced, None);
+    }
+    match evidence.exit {
+        Exit::Code(0) => (Verdict::Graceful, None),
+        Exit::Code(CONTROL_C_EXIT) => (
+            Verdict::Unhandled,
+            Some("it died of Ctrl+C's default action".to_owned()),
+        ),
+        Exit::Code(code) if evidence.number.is_some_and(|number| code == 128 + number) => {
+            (Verdict::Graceful, None)
+        }
+        Exit::Code(code) => (
+            Verdict::Failed,
+            Some(format!("it handled the stop and exited with code {code}")),
+        ),
+        Exit::Signal {
+            signal: Some(died_of),
+            ..
+        } if died_of == signal => died_of_request(evidence),
+        exit => (
+            Verdict::Failed,
+            Some(format!("it was asked by {signal} and died of {exit}")),
+        ),
+    }
+}
+
+fn died_of_request(evidence: &Evidence<'_>) -> (Verdict, Option<String>) {
+    let signal = evidence.signal;
+    if evidence.said_stopping {
+        return (Verdict::Graceful, None);
+    }
+    let default_action =
+        || format!("it has no handler for SIG{signal}, whose default action ended it");
+    let Some(facts) = evidence.facts else {
+        return (Verdict::Unhandled, Some(default_action()));
+    };
+    if !facts.caught.contains(&signal) {
+        return (Verdict::Unhandled, Some(default_action()));
+    }
+    // These runtimes catch the signal for themselves and die of it again: no code of the program ran.
+    let own_handler = match facts.runtime {
+        Some(Runtime::Go) => Some("the Go runtime (no signal.Notify)"),
+        Some(Runtime::Node) => Some("node itself (no process.on)"),
+        _ => None,
+    };
+    match own_handler {
+        Some(whose) => (
+            Verdict::Unhandled,
+            Some(format!(
+                "SIG{signal} was left to {whose}, which ended the program at once"
+            )),
+        ),
+        None => (
+            Verdict::Graceful,
+            Some(format!(
+                "it handled SIG{signal} and then died of it, as it should"
+            )),
+        ),
+    }
+}

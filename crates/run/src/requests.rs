@@ -1,0 +1,115 @@
+//! Where requests come from: signals and console events, and, as a Windows service, controls.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use winddown_core::scm::Control;
+use winddown_core::{Arrival, Clock, Meaning, Mechanism, Origin, Signal, Wants};
+use winddown_sys::{Monotonic, SignalQueue, Waitable, Wake};
+
+/// Every request to the supervisor, in one order.
+pub(crate) struct Requests {
+    signals: SignalQueue,
+    controls: Option<Arc<Controls>>,
+}
+
+/// What a request asks of the supervisor.
+pub(crate) enum Request {
+    /// To stop the program.
+    Stop(Arrival),
+    /// To look for children that have ended.
+    Reap,
+    /// To pass this signal on to the program.
+    Forward(Signal),
+}
+
+impl Requests {
+    pub(crate) fn attach(controls: Option<Arc<Controls>>) -> Result<Self, winddown_sys::Error> {
+        Ok(Self {
+            signals: SignalQueue::attach()?,
+            controls,
+        })
+    }
+
+    /// What to wait for.
+    pub(crate) fn waitables(&self) -> impl Iterator<Item = &dyn Waitable> {
+        let controls = self
+            .controls
+            .as_ref()
+            .map(|controls| &controls.wake as &dyn Waitable);
+        std::iter::once(&self.signals as &dyn Waitable).chain(controls)
+    }
+
+    /// Takes what has arrived.
+    pub(crate) fn take(&self) -> Vec<Request> {
+        let controls = self
+            .controls
+            .as_deref()
+            .map(Controls::take)
+            .unwrap_or_default();
+        self.signals
+            .drain()
+            .into_iter()
+            .chain(controls)
+            .filter_map(classify)
+            .collect()
+    }
+}
+
+fn classify(arrival: Arrival) -> Option<Request> {
+    let Mechanism::Signal(signal) = arrival.origin.mechanism else {
+        let meaning = Wants::default().meaning(&arrival.origin.mechanism);
+        return (meaning == Some(Meaning::Stop)).then_some(Request::Stop(arrival));
+    };
+    match signal {
+        Signal::Term | Signal::Int | Signal::Quit => Some(Request::Stop(arrival)),
+        // The terminal has gone; a HUP that a process sent is a wish for a reload and is the program's affair.
+        Signal::Hup if arrival.origin.pid.is_none() => Some(Request::Stop(arrival)),
+        Signal::Chld => Some(Request::Reap),
+        Signal::Pipe | Signal::Ttin | Signal::Ttou => None,
+        other => Some(Request::Forward(other)),
+    }
+}
+
+/// The inbox of a service's control handler.
+pub(crate) struct Controls {
+    inbox: Mutex<VecDeque<Arrival>>,
+    wake: Wake,
+}
+
+impl Controls {
+    pub(crate) fn new() -> Result<Self, winddown_sys::Error> {
+        Ok(Self {
+            inbox: Mutex::default(),
+            wake: Wake::new()?,
+        })
+    }
+
+    /// Notes a control; whether it is one that the supervisor takes.
+    pub(crate) fn note(&self, control: Control) -> bool {
+        let mechanism = Mechanism::Control(control);
+        let wanted = Wants::default().meaning(&mechanism).is_some();
+        if wanted {
+            let arrival = Arrival {
+                origin: Origin::of(mechanism),
+                at: Monotonic.now(),
+                interactive: false,
+            };
+            self.inbox
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_back(arrival);
+            self.wake.wake();
+        }
+        wanted
+    }
+
+    fn take(&self) -> Vec<Arrival> {
+        self.wake.clear();
+        self.inbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+            .collect()
+    }
+}

@@ -1,0 +1,74 @@
+//! The supervisor under its host: as a Windows service where the SCM started winddown, else under whoever it is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use winddown::host::{Host, ScmHost, ScmProgram, SilentHost, SystemdHost};
+use winddown_core::scm::{Accepted, Scm, ScmError};
+use winddown_sys::notify::Environment;
+use winddown_sys::scm::SystemScm;
+
+use crate::error::Error;
+use crate::options::RunOptions;
+use crate::requests::{Controls, Requests};
+use crate::supervisor::{Outcome, Supervisor};
+use crate::timeline::Follow;
+
+/// Runs a program until nothing of it is left, under whatever started this process; `follow` is told of each moment.
+///
+/// Call it while the process has one thread: it takes the host's variables out of the environment, and the signals of the
+/// process belong to it from then on.
+///
+/// # Errors
+/// [`Error::System`] when the program cannot be started, or when the system refuses what supervision needs.
+pub fn run(options: RunOptions, follow: Option<Follow>) -> Result<Outcome, Error> {
+    let manager = SystemdHost::of(Environment::take())?;
+    let controls = Arc::new(Controls::new()?);
+    let outcome = Arc::new(Mutex::new(None));
+    let job = Arc::new(Mutex::new(Some((options.clone(), follow))));
+
+    let program = {
+        let (controls, outcome, job) = (
+            Arc::clone(&controls),
+            Arc::clone(&outcome),
+            Arc::clone(&job),
+        );
+        let noted = Arc::clone(&controls);
+        let wait = options.policy.timeout;
+        let body = move |_arguments: Vec<String>| {
+            let Some((options, follow)) = take(&job) else {
+                return;
+            };
+            let accepted = Accepted::STOP | Accepted::SHUTDOWN | Accepted::PRESHUTDOWN;
+            let host = ScmHost::new(Arc::new(SystemScm), accepted, wait);
+            let result = supervise(options, Box::new(host), Some(controls), follow);
+            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        };
+        ScmProgram::new(Box::new(body), Box::new(move |control| noted.note(control)))
+    };
+    match SystemScm.run(&options.name, Arc::new(program)) {
+        Ok(()) => take(&outcome).unwrap_or(Err(Error::Scm(ScmError::NotStartedByScm))),
+        Err(ScmError::NotStartedByScm) => {
+            let host: Box<dyn Host> = match manager {
+                Some(manager) => Box::new(manager),
+                None => Box::new(SilentHost),
+            };
+            let follow = take(&job).and_then(|(_, follow)| follow);
+            supervise(options, host, None, follow)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn supervise(
+    options: RunOptions,
+    host: Box<dyn Host>,
+    controls: Option<Arc<Controls>>,
+    follow: Option<Follow>,
+) -> Result<Outcome, Error> {
+    let requests = Requests::attach(controls)?;
+    Supervisor::run(options, host, &requests, follow)
+}
+
+fn take<T>(shared: &Mutex<Option<T>>) -> Option<T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).take()
+}

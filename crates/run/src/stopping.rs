@@ -1,0 +1,187 @@
+//! A stop under way: climbs the ladder on a real tree, and writes down what it does.
+
+use std::time::Duration;
+
+use jiff::Timestamp as WallTime;
+use winddown_core::report::{Proof, RungRecord, Straggler, rounded};
+use winddown_core::{Climb, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
+use winddown_sys::process::{self, Child, Facts};
+use winddown_sys::tree::Tree;
+
+/// How long a kill waits for the kernel to take the processes away.
+const KILL_CONFIRM: Duration = Duration::from_secs(2);
+/// Of how many processes the evidence is kept.
+const MOST_EVIDENCE: usize = 8;
+
+/// A stop under way.
+pub(crate) struct Stopping {
+    pub(crate) origin: Origin,
+    pub(crate) also: Vec<Origin>,
+    pub(crate) begun: Timestamp,
+    pub(crate) at: WallTime,
+    pub(crate) interactive: bool,
+    /// The signal that asks the program.
+    pub(crate) signal: Signal,
+    /// What was known of the program before it was asked.
+    pub(crate) facts: Option<Facts>,
+    pub(crate) rungs: Vec<RungRecord>,
+    pub(crate) stragglers: Vec<Straggler>,
+    pub(crate) evidence: Vec<String>,
+    pub(crate) proof: Option<(Proof, u32)>,
+    ladder: Ladder,
+    rest_asked: bool,
+}
+
+impl Stopping {
+    pub(crate) fn new(
+        policy: &StopPolicy,
+        origin: Origin,
+        begun: Timestamp,
+        signal: Signal,
+        interactive: bool,
+    ) -> Self {
+        Self {
+            origin,
+            also: Vec::new(),
+            begun,
+            at: WallTime::now(),
+            interactive,
+            signal,
+            facts: None,
+            rungs: Vec::new(),
+            stragglers: Vec::new(),
+            evidence: Vec::new(),
+            proof: None,
+            ladder: Ladder::new(policy, begun),
+            rest_asked: false,
+        }
+    }
+
+    pub(crate) const fn deadline(&self) -> Timestamp {
+        self.ladder.deadline()
+    }
+
+    pub(crate) fn tighten(&mut self, deadline: Timestamp) {
+        self.ladder.tighten(deadline);
+    }
+
+    /// Whether something had to be killed.
+    pub(crate) fn has_killed(&self) -> bool {
+        !self.stragglers.is_empty()
+    }
+
+    /// Climbs as far as `now` allows; when to climb on.
+    pub(crate) fn climb(
+        &mut self,
+        now: Timestamp,
+        child: &mut Child,
+        alive: bool,
+        tree: &Tree,
+    ) -> Timestamp {
+        loop {
+            match self.ladder.climb(now) {
+                Climb::Wait(until) => return until,
+                Climb::Exhausted => return Timestamp::NEVER,
+                Climb::Do(rung) => {
+                    let done = self.step(&rung, child, alive, tree);
+                    let (outcome, ok) = match done {
+                        Ok(outcome) => (outcome, true),
+                        Err(error) => (format!("could not be done: {error}"), false),
+                    };
+                    self.record(now, rung.to_string(), outcome);
+                    if !ok {
+                        self.ladder.skip_wait(now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The leader has gone and others have not (WD-91): asks them too, once.
+    pub(crate) fn ask_the_rest(&mut self, now: Timestamp, tree: &Tree) {
+        if std::mem::replace(&mut self.rest_asked, true) || self.has_killed() {
+            return;
+        }
+        let outcome = match tree
+            .signal(self.signal)
+            .and_then(|()| tree.signal(Signal::Cont))
+        {
+            Ok(()) => "sent".to_owned(),
+            Err(error) => format!("could not be sent: {error}"),
+        };
+        self.record(
+            now,
+            format!("signal {} to the rest of the tree", self.signal),
+            outcome,
+        );
+    }
+
+    pub(crate) fn record(&mut self, now: Timestamp, rung: String, outcome: String) {
+        let at = rounded(now.since(self.begun));
+        self.rungs.push(RungRecord { rung, at, outcome });
+    }
+
+    fn step(
+        &mut self,
+        rung: &Rung,
+        child: &mut Child,
+        alive: bool,
+        tree: &Tree,
+    ) -> Result<String, winddown_sys::Error> {
+        match rung {
+            Rung::Signal(signal) => {
+                self.signal = *signal;
+                if alive {
+                    child.signal(*signal)?;
+                    // A stopped program takes the signal only once it goes on (WD-94).
+                    let _ = child.signal(Signal::Cont);
+                } else {
+                    tree.signal(*signal)?;
+                    let _ = tree.signal(Signal::Cont);
+                }
+                Ok("sent".to_owned())
+            }
+            Rung::Capture => {
+                for member in tree.members()?.into_iter().take(MOST_EVIDENCE) {
+                    self.evidence
+                        .extend(process::evidence(member.pid).map(|evidence| evidence.to_string()));
+                }
+                Ok(format!(
+                    "{} written down",
+                    count(self.evidence.len(), "process")
+                ))
+            }
+            Rung::KillTree => {
+                for member in tree.members().unwrap_or_default() {
+                    self.stragglers.push(Straggler {
+                        kind: "process".to_owned(),
+                        name: member.name,
+                        origin: format!("pid {}", member.pid),
+                        count: 1,
+                    });
+                }
+                let proof = tree.kill(KILL_CONFIRM)?;
+                let outcome = proof.to_string();
+                self.proof = Some(crate::supervisor::proof_of(proof));
+                Ok(outcome)
+            }
+            Rung::CtrlC => child.signal(Signal::Int).map(|()| "sent".to_owned()),
+            Rung::CtrlBreak => child.signal(Signal::Quit).map(|()| "sent".to_owned()),
+            Rung::CloseStdin => {
+                child.stdin = None;
+                Ok("closed".to_owned())
+            }
+            other => Err(winddown_sys::Error::Unsupported {
+                what: other.to_string(),
+                instead: "use a signal",
+            }),
+        }
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}es"),
+    }
+}
