@@ -11,18 +11,18 @@ use winddown_core::{Signal, exit::EXIT_CODES, parse_duration};
 /// Make every stop request reach a program, bound the stop, prove that nothing is left, and say what happened.
 #[derive(Debug, Parser)]
 #[command(name = "winddown", version, after_long_help = exit_codes(), propagate_version = true, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Write results for people or as JSON
     #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
-    pub output: Output,
+    pub(crate) output: Output,
 
     #[command(subcommand)]
-    pub verb: Verb,
+    pub(crate) verb: Verb,
 }
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub(crate) enum Output {
     /// For people.
     Text,
     /// One JSON document, of a stable form.
@@ -30,7 +30,7 @@ pub enum Output {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Run a program so that every stop request reaches it and nothing of it is left behind
     #[command(long_about = RUN_ABOUT)]
     Run(RunArgs),
@@ -70,25 +70,25 @@ rest for half a second.
 Example: winddown rehearse --repeat 5 -- nginx -g 'daemon off;'";
 
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Read the definition of the program from this file; flags given here win over it
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 
     #[command(flatten)]
-    pub stop: StopArgs,
+    pub(crate) stop: StopArgs,
 
     /// Write the report of the stop to this file, as JSON
     #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
 
     /// When the program counts as ready, which is when the host is told so
     #[arg(long, value_enum, value_name = "WHEN")]
-    pub ready: Option<Ready>,
+    pub(crate) ready: Option<Ready>,
 
     /// The name in reports; under the Windows SCM the service's name [default: the program's file name]
     #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
 
     /// The program and its arguments
     #[arg(
@@ -96,50 +96,50 @@ pub struct RunArgs {
         value_name = "PROGRAM",
         required_unless_present = "config"
     )]
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
-pub struct RehearseArgs {
+pub(crate) struct RehearseArgs {
     /// The signal that asks the program; on Windows the console event that stands for it [default: TERM]
     #[arg(long, value_name = "SIGNAL")]
-    pub signal: Option<Signal>,
+    pub(crate) signal: Option<Signal>,
 
     /// How long the stop may take before the program is killed
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
 
     /// How often to start and stop the program
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub repeat: u32,
+    pub(crate) repeat: u32,
 
     /// When to ask: right after the start, when the program is ready, or a duration after the start
     #[arg(long, value_name = "start|ready|DURATION", value_parser = when, default_value = "ready")]
-    pub when: When,
+    pub(crate) when: When,
 
     /// How long the program may take to become ready
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
-    pub ready_timeout: Duration,
+    pub(crate) ready_timeout: Duration,
 
     /// The program and its arguments
     #[arg(last = true, value_name = "PROGRAM", required = true)]
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 /// How to stop.
 #[derive(Debug, Args)]
-pub struct StopArgs {
+pub(crate) struct StopArgs {
     /// How long the whole stop may take before the program is killed [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub stop_timeout: Option<Duration>,
+    pub(crate) stop_timeout: Option<Duration>,
 
     /// The signal that asks the program to stop, whatever asked winddown
     #[arg(long, value_name = "SIGNAL")]
-    pub stop_signal: Option<Signal>,
+    pub(crate) stop_signal: Option<Signal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Ready {
+pub(crate) enum Ready {
     /// As soon as it runs.
     Spawned,
     /// When it sends READY=1 to its NOTIFY_SOCKET.
@@ -150,38 +150,38 @@ pub enum Ready {
 
 /// When a rehearsal asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     Start,
     Ready,
     After(Duration),
 }
 
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// The definition file
     #[arg(value_name = "FILE", required_unless_present = "schema")]
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 
     /// Write the JSON Schema of definition files to standard output instead
     #[arg(long, conflicts_with = "file")]
-    pub schema: bool,
+    pub(crate) schema: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
-    pub shell: Shell,
+    pub(crate) shell: Shell,
 }
 
 #[derive(Debug, Args)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// The verb, such as `run`; without it, the page of winddown itself
-    pub verb: Option<String>,
+    pub(crate) verb: Option<String>,
 
     /// Write every page into this directory instead
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "verb")]
-    pub directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -8,14 +8,14 @@ use winddown_core::exit::{self, ExitCode as Code};
 
 /// Something that went wrong: an exit code, what it was, and what to do.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     code: Code,
     what: String,
     hints: Vec<String>,
 }
 
 impl Problem {
-    pub fn new(code: Code, what: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
         Self {
             code,
             what: what.into(),
@@ -23,13 +23,13 @@ impl Problem {
         }
     }
 
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// Writes it to standard error; the exit code of the process.
-    pub fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         let mut text = format!("error: {}\n", self.what);
         for hint in &self.hints {
             text += &format!("hint: {hint}\n");
@@ -59,7 +59,7 @@ impl From<winddown_run::Error> for Problem {
 }
 
 /// Writes to standard output. A reader that has gone away ends the output and is no problem.
-pub fn print(text: &str) -> Result<(), Problem> {
+pub(crate) fn print(text: &str) -> Result<(), Problem> {
     match anstream::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Problem::new(
             exit::FAILED,
@@ -70,7 +70,7 @@ pub fn print(text: &str) -> Result<(), Problem> {
 }
 
 /// Writes a result as one JSON document.
-pub fn print_json(value: &impl Serialize) -> Result<(), Problem> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
     let json = serde_json::to_string_pretty(value).expect("results are plain data");
     print(&(json + "\n"))
 }

@@ -10,7 +10,7 @@ use winddown_run::Definition;
 use crate::args::{CheckArgs, Output};
 use crate::output::{Problem, print, print_json};
 
-pub fn main(args: &CheckArgs, output: Output) -> Result<ExitCode, Problem> {
+pub(crate) fn main(args: &CheckArgs, output: Output) -> Result<ExitCode, Problem> {
     let Some(file) = &args.file else {
         print_json(&schemars::schema_for!(Definition))?;
         return Ok(ExitCode::SUCCESS);
@@ -24,7 +24,7 @@ pub fn main(args: &CheckArgs, output: Output) -> Result<ExitCode, Problem> {
 }
 
 /// Reads a definition file; the problem names file, line and column.
-pub fn load(file: &Path) -> Result<Definition, Problem> {
+pub(crate) fn load(file: &Path) -> Result<Definition, Problem> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Problem::new(
             exit::USAGE,

@@ -7,7 +7,7 @@ use winddown_core::host::Host;
 use crate::args::Output;
 use crate::output::{Problem, print, print_json};
 
-pub fn main(output: Output) -> Result<ExitCode, Problem> {
+pub(crate) fn main(output: Output) -> Result<ExitCode, Problem> {
     let host = winddown_sys::host::detect();
     match output {
         Output::Json => print_json(&host)?,

@@ -9,7 +9,7 @@ use winddown_core::exit;
 use crate::args::{Cli, ManArgs};
 use crate::output::{Problem, print};
 
-pub fn main(args: &ManArgs) -> Result<ExitCode, Problem> {
+pub(crate) fn main(args: &ManArgs) -> Result<ExitCode, Problem> {
     let mut command = Cli::command();
     command.build();
     if let Some(directory) = &args.directory {

@@ -1,8 +1,8 @@
 //! The verbs.
 
-pub mod check;
-pub mod completions;
-pub mod host;
-pub mod man;
-pub mod rehearse;
-pub mod run;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod host;
+pub(crate) mod man;
+pub(crate) mod rehearse;
+pub(crate) mod run;

@@ -14,23 +14,23 @@ use crate::output::{Problem, print, print_json};
 
 /// What `winddown rehearse --output json` writes.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Rehearsal {
+pub(crate) struct Rehearsal {
     /// Whether every stop was graceful.
-    pub graceful: bool,
+    pub(crate) graceful: bool,
     /// Each start and stop, in order.
-    pub runs: Vec<Run>,
+    pub(crate) runs: Vec<Run>,
 }
 
 /// One start and stop.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Run {
+pub(crate) struct Run {
     /// What happened when.
-    pub timeline: Vec<Moment>,
+    pub(crate) timeline: Vec<Moment>,
     /// The stop report.
-    pub report: StopReport,
+    pub(crate) report: StopReport,
 }
 
-pub fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Problem> {
+pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Problem> {
     let mut options = RunOptions::new(args.command, args.timeout);
     options.policy = StopPolicy::new(args.signal.unwrap_or(Signal::Term), args.timeout);
     options.signal_chosen = args.signal.is_some();

@@ -16,7 +16,7 @@ use crate::verb::check;
 /// How long a stop may take unless somebody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
+pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
     let report_file = args.report.clone();
     let options = options(args)?;
     let outcome = winddown_run::run(options, None)?;
