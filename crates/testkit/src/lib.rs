@@ -89,7 +89,7 @@
 //! # A program and what it leaves behind
 //!
 //! ```no_run
-//! use std::process::{Command, Stdio};
+//! use std::process::Command;
 //! use std::time::Duration;
 //!
 //! use winddown_testkit::{Census, Watchdog, stubborn_program};

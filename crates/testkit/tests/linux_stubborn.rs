@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, test_kill_process, waitpid};
+use winddown_sys::testing::kill_if;
 use winddown_testkit::{Census, Watchdog, stubborn_program};
 
 struct Stubborn {
@@ -282,6 +283,16 @@ fn dropping_a_census_kills_what_is_left() {
     assert!(environment.map_or(true, |bytes| {
         !String::from_utf8_lossy(&bytes).contains(&needle)
     }));
+}
+
+/// WD-93: a process that is not the one that was meant is not killed.
+#[test]
+fn nothing_is_killed_that_is_not_meant() {
+    let mut program = Stubborn::start(&["graceful"]);
+    let pid = program.child.id();
+    assert!(!kill_if(pid, || false).unwrap());
+    assert_eq!(program.stop().0.code(), Some(0));
+    assert!(!kill_if(pid, || true).unwrap(), "it has been reaped");
 }
 
 #[test]

@@ -48,6 +48,7 @@ impl ProcessScm {
 
     fn start_main(&self, arguments: Vec<String>, program: Arc<dyn ServiceProgram>) {
         let (inner, id) = (Arc::clone(&self.inner), self.id);
+        inner.with(|state, _| state.process(id).main_started = true);
         thread::Builder::new()
             .name(format!("{} main", arguments[0]))
             .spawn(move || {
@@ -57,8 +58,6 @@ impl ProcessScm {
                 }
             })
             .expect("a thread can be started");
-        self.inner
-            .with(|state, _| state.process(self.id).main_started = true);
     }
 
     /// The next control, or `None` when the service has stopped.

@@ -222,6 +222,33 @@ fn a_slow_handler_holds_up_every_other_service() {
     assert_eq!(bench.scm.violations().len(), 1);
 }
 
+/// Error 1053: a handler that never returns holds up the others until its process is killed.
+#[test]
+fn killing_the_process_of_a_slow_handler_frees_the_others() {
+    let bench = Bench::new();
+    let (entered, inside) = mpsc::channel();
+    let (_go, wait) = mpsc::channel::<()>();
+    let (entered, wait) = (Mutex::new(entered), Mutex::new(wait));
+    let slow = move |_: &dyn Scm, _| {
+        entered.lock().unwrap().send(()).unwrap();
+        let _ = wait.lock().unwrap().recv();
+        code::NO_ERROR
+    };
+    bench.scm.service("slow", running(Accepted::NONE, slow));
+    bench.scm.service("orders", proper());
+    bench.run("slow");
+    bench.run("orders");
+    let client = thread::spawn({
+        let scm = bench.scm.clone();
+        move || scm.control("slow", Control::Interrogate)
+    });
+    inside.recv().unwrap();
+    bench.advance(30);
+    assert_eq!(client.join().unwrap(), Err(1053));
+    bench.scm.kill("slow").unwrap();
+    assert!(bench.scm.control("orders", Control::Interrogate).is_ok());
+}
+
 /// Error 1051: a service on which running ones depend is not stopped.
 #[test]
 fn dependents_are_stopped_first() {

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use winddown_core::scm::{Accepted, Control, Scm, ScmError, ServiceState};
+use winddown_core::scm::{Accepted, Control, Scm, ScmError, ServiceState, ServiceStatus};
 use winddown_testkit::scm::{FailureAction, ProcessEnd, ServiceConfig, StartType};
 
-use crate::support::{Bench, process, proper, report, running, stop, stopped};
+use crate::support::{Bench, pending, process, proper, report, running, stop, stopped};
 
 fn restart_after(seconds: u64) -> FailureAction {
     FailureAction::Restart(Duration::from_secs(seconds))
@@ -119,7 +119,18 @@ fn an_exit_code_is_a_failure_only_with_the_flag() {
         let bench = Bench::new();
         let mut config = with_actions(&[FailureAction::Nothing]);
         config.failure_actions_on_non_crash_failures = flag;
-        let main = move |scm: &dyn Scm, _| report(scm, stopped(exit_code));
+        let main = move |scm: &dyn Scm, _| {
+            // Before STOPPED a code is no failure.
+            let starting = pending(ServiceState::StartPending, 1, 3);
+            report(
+                scm,
+                ServiceStatus {
+                    exit_code: 9,
+                    ..starting
+                },
+            );
+            report(scm, stopped(exit_code));
+        };
         bench.scm.create(config, process(main, |_, _| 0)).unwrap();
         bench.scm.start("orders", &[]).unwrap();
         bench.scm.wait_for_exit("orders");
