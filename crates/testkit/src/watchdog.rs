@@ -1,6 +1,6 @@
 use std::process;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::Census;
@@ -18,7 +18,8 @@ use crate::Census;
 #[derive(Debug)]
 #[must_use = "it is disarmed when it is dropped"]
 pub struct Watchdog {
-    _disarm: Sender<()>,
+    disarm: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Watchdog {
@@ -28,8 +29,8 @@ impl Watchdog {
     /// When no thread can be started.
     pub fn arm(limit: Duration) -> Self {
         let test = thread::current().name().unwrap_or("a test").to_owned();
-        let (_disarm, disarmed) = mpsc::channel::<()>();
-        thread::Builder::new()
+        let (disarm, disarmed) = mpsc::channel::<()>();
+        let thread = thread::Builder::new()
             .name("watchdog".to_owned())
             .spawn(move || {
                 if disarmed.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
@@ -39,6 +40,19 @@ impl Watchdog {
                 }
             })
             .expect("a thread can be started");
-        Self { _disarm }
+        Self {
+            disarm: Some(disarm),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        drop(self.disarm.take());
+        // A watchdog that has fired aborts here: what it kills may let a test go on that hung, and pass.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }

@@ -336,8 +336,9 @@ fn a_watchdog_aborts_the_test_and_leaves_nothing_behind() {
         let census = Census::begin();
         let mut command = Command::new(stubborn_program());
         census.mark(command.arg("ignores-term").stdout(Stdio::null()));
+        // The watchdog ends it; that the test goes on then does not save it.
         let _ = command.status();
-        unreachable!("the watchdog aborts first");
+        return;
     }
     let _watchdog = Watchdog::arm(Duration::from_secs(30));
     let mut this = Command::new(std::env::current_exe().unwrap());
