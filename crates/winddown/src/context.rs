@@ -12,6 +12,7 @@ use crate::guard::Guard;
 use crate::runtime::Runtime;
 use crate::stop::{Stop, StopToken};
 use crate::subscription::Events;
+use crate::worker::Hook;
 
 /// The service from the inside. Cheap to clone; every method may be called on any thread.
 #[derive(Clone)]
@@ -114,7 +115,16 @@ impl Context {
         hook: impl FnOnce(&Stop) -> R + Send + 'static,
     ) -> Result<(), Error> {
         let hook = Box::new(move |stop: &Stop| hook(stop).into_result());
-        let place = Location::caller();
+        self.register(phase, name, Location::caller(), hook)
+    }
+
+    pub(crate) fn register(
+        &self,
+        phase: Phase,
+        name: &str,
+        place: &'static Location<'static>,
+        hook: Hook,
+    ) -> Result<(), Error> {
         self.runtime.engine().register(phase, name, place, hook)
     }
 

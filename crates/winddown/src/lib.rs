@@ -33,6 +33,8 @@
 //!
 //! The rules are numbered (WD-n) in `docs/spec.md`.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod context;
 mod engine;
 mod environment;
