@@ -20,7 +20,7 @@ use crate::host::Host;
 use crate::runtime::Runtime;
 use crate::sink::ReportSink;
 use crate::stop::Stop;
-use crate::subscription::Queue;
+use crate::subscription::{CAPACITY, Queue};
 use crate::worker::{Hook, Worker};
 
 /// The least time between two key presses for the second to force (WD-14).
@@ -49,6 +49,8 @@ pub(crate) struct Engine {
     state: State,
     host: Box<dyn Host>,
     subscribers: Vec<Weak<Queue>>,
+    /// What was published before anybody subscribed; the first subscriber gets it (WD-10).
+    kept: Option<Vec<Event>>,
     sequence: Sequence,
     hooks: Vec<Option<Hook>>,
     worker: Option<Worker>,
@@ -85,6 +87,7 @@ impl Engine {
             state: State::Idle,
             host,
             subscribers: Vec::new(),
+            kept: Some(Vec::new()),
             sequence: Sequence::new(),
             hooks: Vec::new(),
             worker: None,
@@ -136,8 +139,10 @@ impl Engine {
     }
 
     pub(crate) fn subscribe(&mut self, runtime: &Arc<Runtime>, queue: &Arc<Queue>) {
-        if let Some(stop) = self.stop(runtime) {
-            queue.push(Event::Stop(stop));
+        match (self.kept.take(), self.stop(runtime)) {
+            (Some(kept), _) => kept.into_iter().for_each(|event| queue.push(event)),
+            (None, Some(stop)) => queue.push(Event::Stop(stop)),
+            (None, None) => {}
         }
         self.subscribers.push(Arc::downgrade(queue));
     }
@@ -255,6 +260,12 @@ impl Engine {
     }
 
     fn publish(&mut self, event: &Event) {
+        if let Some(kept) = &mut self.kept {
+            // Beyond this a program that does not listen has nothing to gain; a stop always counts.
+            if kept.len() < CAPACITY || matches!(event, Event::Stop(_)) {
+                kept.push(event.clone());
+            }
+        }
         self.subscribers.retain(|queue| match queue.upgrade() {
             Some(queue) => {
                 queue.push(event.clone());

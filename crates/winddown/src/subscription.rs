@@ -12,12 +12,12 @@ use crate::event::Event;
 use crate::runtime::Runtime;
 
 /// How many events a subscriber may leave unread; past it, all but stops are counted and dropped.
-const CAPACITY: usize = 4_096;
+pub(crate) const CAPACITY: usize = 4_096;
 
 /// A subscription to a service's events, in order. Dropping it ends it (WD-16).
 ///
-/// As an iterator it blocks for each event and ends after [`Event::Stop`]. A subscription made after a stop was asked for
-/// sees that stop.
+/// As an iterator it blocks for each event and ends after [`Event::Stop`]. The first subscription also gets what arrived
+/// before it (WD-10); every subscription made after a stop was asked for sees that stop.
 pub struct Events {
     runtime: Arc<Runtime>,
     queue: Arc<Queue>,
