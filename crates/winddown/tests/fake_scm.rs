@@ -384,10 +384,20 @@ fn wd_33_a_body_that_hangs_is_reported_and_cut_at_the_deadline() {
 
 #[test]
 fn wd_30_at_shutdown_the_limit_of_the_system_wins_over_the_services_own() {
+    let (begun, hangs) = mpsc::channel();
+    let begun = Mutex::new(begun);
     let world = World::new(
         |service| service.stop_within(SECOND * 60),
-        |ctx| {
-            ctx.on_stop(Phase::Close, "stuck", |_stop| thread::park())?;
+        move |ctx| {
+            let begun = begun.lock().unwrap().clone();
+            ctx.on_stop(Phase::Close, "stuck", move |_stop| {
+                begun.send(())?;
+                loop {
+                    thread::park();
+                }
+                #[expect(unreachable_code, reason = "gives the closure its type")]
+                Ok::<(), BoxError>(())
+            })?;
             serve(ctx)
         },
     );
@@ -397,7 +407,7 @@ fn wd_30_at_shutdown_the_limit_of_the_system_wins_over_the_services_own() {
         .unwrap();
     world.start();
     let shutdown = world.scm.shutdown();
-    world
+    hangs.recv().unwrap();
         .scm
         .wait_for_state("orders", ServiceState::StopPending);
     world.advance(Duration::from_millis(7_500));
