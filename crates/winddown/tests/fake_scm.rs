@@ -408,8 +408,6 @@ fn wd_30_at_shutdown_the_limit_of_the_system_wins_over_the_services_own() {
     world.start();
     let shutdown = world.scm.shutdown();
     hangs.recv().unwrap();
-        .scm
-        .wait_for_state("orders", ServiceState::StopPending);
     world.advance(Duration::from_millis(7_500));
     world.scm.wait_for_state("orders", ServiceState::Stopped);
     let report = shutdown.wait();
@@ -423,11 +421,18 @@ fn wd_30_at_shutdown_the_limit_of_the_system_wins_over_the_services_own() {
 }
 
 #[test]
-fn wd_13_shutdown_after_stop_tightens() {
+fn wd_13_a_later_request_is_recorded_and_does_not_lengthen_the_stop() {
+    let (begun, hangs) = mpsc::channel();
+    let begun = Mutex::new(begun);
     let world = World::new(
         |service| service.stop_within(SECOND * 60),
-        |ctx| {
-            ctx.on_stop(Phase::Close, "stuck", |_stop| thread::park())?;
+        move |ctx| {
+            let begun = begun.lock().unwrap().clone();
+            ctx.on_stop(Phase::Close, "stuck", move |_stop| {
+                // The test waits for this.
+                let _ = begun.send(());
+                thread::park();
+            })?;
             let asked = ctx.clone();
             ctx.on_stop(Phase::Refuse, "asks again", move |_stop| {
                 asked.request_stop("again")
@@ -437,9 +442,7 @@ fn wd_13_shutdown_after_stop_tightens() {
     );
     world.start();
     world.stop();
-    world
-        .scm
-        .wait_for_state("orders", ServiceState::StopPending);
+    hangs.recv().unwrap();
     world.advance(SECOND * 60);
     world.scm.wait_for_state("orders", ServiceState::Stopped);
     let report = world.report();
