@@ -37,21 +37,9 @@ fn main() -> Exit {
 }
 
 fn serve(ctx: &Context, options: &Options) -> Result<(), BoxError> {
-    thread::sleep(options.start_delay);
-    let listener = listen(ctx, options)?;
-    let address = listener.local_addr()?;
-    let open = Arc::new(AtomicBool::new(true));
-
-    let (accepting, shut) = (Arc::clone(&open), Arc::clone(&open));
-    let acceptor = ctx.clone();
-    thread::spawn(move || accept(&acceptor, &listener, &accepting));
-    ctx.on_stop(Phase::Refuse, "listener", move |_stop| {
-        shut.store(false, Ordering::Release);
-        // Wakes the thread that accepts.
-        TcpStream::connect(address).map(drop)
-    })?;
-    let (cleanup, failure) = (options.cleanup, options.fail);
+    let (stuck, cleanup, failure) = (options.stuck, options.cleanup, options.fail);
     ctx.on_stop(Phase::Close, "stock", move |stop| -> Result<(), BoxError> {
+        thread::sleep(stuck);
         let step = Duration::from_millis(100);
         let mut left = cleanup;
         while !left.is_zero() {
@@ -65,9 +53,28 @@ fn serve(ctx: &Context, options: &Options) -> Result<(), BoxError> {
         }
     })?;
 
+    let mut events = ctx.events();
+    // A start that takes its time looks for a stop meanwhile.
+    if let Some(Event::Stop(stop)) = events.next_timeout(options.start_delay) {
+        say(&format!("start given up: {}", stop.reason()));
+        return Ok(());
+    }
+    let listener = listen(ctx, options)?;
+    let address = listener.local_addr()?;
+    let open = Arc::new(AtomicBool::new(true));
+
+    let (accepting, shut) = (Arc::clone(&open), Arc::clone(&open));
+    let acceptor = ctx.clone();
+    thread::spawn(move || accept(&acceptor, &listener, &accepting));
+    ctx.on_stop(Phase::Refuse, "listener", move |_stop| {
+        shut.store(false, Ordering::Release);
+        // Wakes the thread that accepts.
+        TcpStream::connect(address).map(drop)
+    })?;
+
     println!("listening on {address}");
     ctx.ready()?;
-    for event in ctx.events() {
+    for event in events {
         match event {
             Event::Reload(reload) => say(&format!("reload asked by {}", reload.origin())),
             Event::Pause(pause) => say(&format!("pause asked by {}", pause.origin())),
@@ -130,6 +137,7 @@ struct Options {
     stop_within: Duration,
     lease: Duration,
     start_delay: Duration,
+    stuck: Duration,
     cleanup: Duration,
     fail: u8,
 }
@@ -142,6 +150,7 @@ impl Options {
             stop_within: Duration::from_secs(20),
             lease: Duration::from_secs(10),
             start_delay: Duration::ZERO,
+            stuck: Duration::ZERO,
             cleanup: Duration::ZERO,
             fail: 0,
         };
@@ -156,6 +165,7 @@ impl Options {
                 "--stop-within-ms" => options.stop_within = millis()?,
                 "--lease-ms" => options.lease = millis()?,
                 "--start-delay-ms" => options.start_delay = millis()?,
+                "--stuck-ms" => options.stuck = millis()?,
                 "--cleanup-ms" => options.cleanup = millis()?,
                 "--fail" => options.fail = value.parse()?,
                 other => return Err(format!("{other} is no option of this example").into()),

@@ -128,7 +128,7 @@ impl Engine {
     pub(crate) fn returned(&mut self, result: std::thread::Result<Result<(), BoxError>>) {
         self.body = Body::Returned(match result {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if matches!(error.downcast_ref(), Some(Error::Stopping)) => Ok(()),
+            Ok(Err(error)) if tells_of_stop(&error) => Ok(()),
             Ok(Err(error)) => Err((exit_code_of(&error), chain(&error))),
             Err(panic) => Err((PANICKED, format!("panicked: {}", panic_message(&*panic)))),
         });
@@ -530,6 +530,14 @@ impl Engine {
             _ => self.hook_failure.unwrap_or(1),
         }
     }
+}
+
+/// Whether a body gave this error because a stop came before it was done starting, which is no failure of its own (WD-3).
+fn tells_of_stop(error: &BoxError) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(Error::Stopping | Error::TooLate { .. })
+    )
 }
 
 fn record_of(exit: Exit) -> ExitRecord {

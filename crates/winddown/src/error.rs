@@ -13,7 +13,8 @@ pub enum Error {
     /// A stop was asked for, so the service will not become ready. Returning this from the body is no failure.
     #[error("a stop was asked for before the service was ready")]
     Stopping,
-    /// The stop has left this phase behind: the hook was not registered and will not run.
+    /// The stop has left this phase behind: the hook was not registered and will not run. Returning this from the body is no
+    /// failure.
     #[error(
         "the stop is past its {phase} phase, so the hook `{hook}` was not registered: do its work now"
     )]
