@@ -177,6 +177,12 @@ impl Cmd {
         self.start()
     }
 
+    /// Starts the command with its standard output for the caller to read.
+    pub(crate) fn spawn_reading(mut self) -> Result<Child, Error> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::null());
+        self.start()
+    }
+
     fn start(&mut self) -> Result<Child, Error> {
         if interrupt::requested() {
             return Err(Error::Interrupted);

@@ -2,6 +2,7 @@
 //!
 //! Runs on Linux and other Unix systems; it is never published.
 
+mod bench;
 mod census;
 mod command;
 mod debian_rust;
@@ -46,6 +47,9 @@ enum Verb {
     },
     /// List the lanes, what each shows and whether it can run here.
     Lanes,
+    /// Measure winddown beside its peers.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +74,10 @@ fn run(verb: Verb) -> Result<ExitCode, Error> {
         }
         Verb::Lanes => {
             lane::list();
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Bench(bench) => {
+            bench::run(&bench)?;
             Ok(ExitCode::SUCCESS)
         }
     }
