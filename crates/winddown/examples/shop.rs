@@ -53,6 +53,7 @@ fn serve(ctx: &Context, options: &Options) -> Result<(), BoxError> {
         }
     })?;
 
+    ctx.status("starting");
     let mut events = ctx.events();
     // A start that takes its time looks for a stop meanwhile.
     if let Some(Event::Stop(stop)) = events.next_timeout(options.start_delay) {
@@ -65,15 +66,19 @@ fn serve(ctx: &Context, options: &Options) -> Result<(), BoxError> {
 
     let (accepting, shut) = (Arc::clone(&open), Arc::clone(&open));
     let acceptor = ctx.clone();
-    thread::spawn(move || accept(&acceptor, &listener, &accepting));
+    let acceptor = thread::spawn(move || accept(&acceptor, &listener, &accepting));
     ctx.on_stop(Phase::Refuse, "listener", move |_stop| {
         shut.store(false, Ordering::Release);
         // Wakes the thread that accepts.
-        TcpStream::connect(address).map(drop)
+        let woken = TcpStream::connect(address).map(drop);
+        // What it has accepted by its end is held by a guard, and the drain begins after this.
+        let _ = acceptor.join();
+        woken
     })?;
 
     println!("listening on {address}");
     ctx.ready()?;
+    ctx.status("serving");
     for event in events {
         match event {
             Event::Reload(reload) => say(&format!("reload asked by {}", reload.origin())),
