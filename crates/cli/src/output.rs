@@ -51,7 +51,9 @@ impl From<winddown_run::Error> for Problem {
                     .hint("give a path, or a name that is found in PATH")
             }
             winddown_run::Error::System(System::NotExecutable { .. }) => {
-                Self::new(exit::NOT_EXECUTABLE, text)
+                Self::new(exit::NOT_EXECUTABLE, text).hint(
+                    "it needs the execute permission, and an interpreter (`#!`) that is there",
+                )
             }
             _ => Self::new(exit::OWN_FAILURE, text),
         }

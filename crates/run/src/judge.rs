@@ -63,7 +63,7 @@ fn died_of_request(evidence: &Evidence<'_>) -> (Verdict, Option<String>) {
     let Some(facts) = evidence.facts else {
         return (Verdict::Unhandled, Some(default_action()));
     };
-    if !facts.caught.contains(&signal) {
+    if facts.takes_default(signal) {
         return (Verdict::Unhandled, Some(default_action()));
     }
     // These runtimes catch the signal for themselves and die of it again: no code of the program ran.

@@ -27,6 +27,8 @@ pub struct RunOptions {
     pub ready: ReadyWhen,
     /// How long it may take to become ready.
     pub ready_timeout: Duration,
+    /// Sends the program's standard output to standard error, where standard output is winddown's own.
+    pub output_to_stderr: bool,
     /// Asks the program to stop by itself: a rehearsal.
     pub stop_when: Option<StopWhen>,
 }
@@ -70,6 +72,7 @@ impl RunOptions {
             signal_chosen: false,
             ready: ReadyWhen::Spawned,
             ready_timeout: Duration::from_secs(60),
+            output_to_stderr: false,
             stop_when: None,
         }
     }

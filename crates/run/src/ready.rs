@@ -1,5 +1,6 @@
 //! When a program is ready.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use winddown_core::Timestamp;
@@ -76,6 +77,9 @@ impl Readiness {
         let listening = tree.listening();
         match listening.first() {
             Some(address) if rested >= REST_LISTENING => {
+                // An IPv4 address on an IPv6 socket is shown as what it is.
+                let (ip, port) = (address.ip().to_canonical(), address.port());
+                let address = SocketAddr::new(ip, port);
                 Some(format!("it listens on {address} and rests"))
             }
             _ if rested >= REST => Some("it has come to rest".to_owned()),

@@ -70,6 +70,11 @@ impl Stopping {
         !self.stragglers.is_empty()
     }
 
+    /// Whether the program ended before others of its tree did.
+    pub(crate) const fn has_asked_the_rest(&self) -> bool {
+        self.rest_asked
+    }
+
     /// Climbs as far as `now` allows; when to climb on.
     pub(crate) fn climb(
         &mut self,
@@ -97,11 +102,13 @@ impl Stopping {
         }
     }
 
-    /// The leader has gone and others have not (WD-91): asks them too, once.
+    /// The leader has gone and others have not (WD-91): asks them too, once. Before the first rung it is the ladder that
+    /// asks them.
     pub(crate) fn ask_the_rest(&mut self, now: Timestamp, tree: &Tree) {
-        if std::mem::replace(&mut self.rest_asked, true) || self.has_killed() {
+        if self.rungs.is_empty() || self.rest_asked || self.has_killed() {
             return;
         }
+        self.rest_asked = true;
         let outcome = match tree
             .signal(self.signal)
             .and_then(|()| tree.signal(Signal::Cont))
@@ -136,6 +143,7 @@ impl Stopping {
                     // A stopped program takes the signal only once it goes on (WD-94).
                     let _ = child.signal(Signal::Cont);
                 } else {
+                    self.rest_asked = true;
                     tree.signal(*signal)?;
                     let _ = tree.signal(Signal::Cont);
                 }

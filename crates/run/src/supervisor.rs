@@ -25,6 +25,7 @@ use crate::timeline::{Follow, Moment, Timeline};
 const FORCE_GAP: Duration = Duration::from_millis(500);
 /// How often emptiness is looked at once the leader has gone, where the system does not tell of it.
 const LOOK_FOR_EMPTY: Duration = Duration::from_millis(10);
+
 /// What became of a program.
 #[derive(Debug)]
 pub struct Outcome {
@@ -37,11 +38,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The code that winddown exits with: the program's own, 128 + n for a signal, 124 where it was forced (WD-72).
+    /// The code that winddown exits with: the program's own, 128 + n for a signal, 124 where it was forced (WD-72), 1 where it
+    /// failed and exited with 0 all the same.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         match (self.report.verdict, self.exit) {
             (Verdict::Forced, _) => i32::from(exit::FORCED.code),
+            (Verdict::Failed, Exit::Code(0)) => i32::from(exit::FAILED.code),
             (_, Exit::Code(code)) => code,
             (_, Exit::Signal { number, .. }) => 128 + number,
         }
@@ -72,6 +75,7 @@ pub(crate) struct Supervisor {
     empty: bool,
     stop: Option<Stopping>,
     rehearsed: bool,
+    never_ready: bool,
 }
 
 impl Supervisor {
@@ -87,7 +91,7 @@ impl Supervisor {
     ) -> Result<Outcome, Error> {
         let ready = Readiness::new(options.ready)?;
         let tree = Tree::new()?;
-        let child = tree.spawn(&spawn_options(&options, &ready))?;
+        let child = tree.spawn(&spawn_options(&options, &ready)?)?;
         let started = Monotonic.now();
         let mut timeline = Timeline::default();
         timeline.begin(started);
@@ -108,6 +112,7 @@ impl Supervisor {
             empty: false,
             stop: None,
             rehearsed: false,
+            never_ready: false,
         };
         supervisor.supervise(requests)?;
         Ok(supervisor.conclude())
@@ -192,7 +197,9 @@ impl Supervisor {
                 if self.empty {
                     self.apply(Input::Drained, None, now);
                 } else {
+                    let before = stop.rungs.len();
                     stop.ask_the_rest(now, &self.tree);
+                    self.timeline.add_rungs(now, &stop.rungs[before..]);
                 }
             }
         }
@@ -212,6 +219,7 @@ impl Supervisor {
         if now >= patience {
             let limit = format_duration(self.options.ready_timeout);
             self.timeline.add(now, format!("not ready within {limit}"));
+            self.never_ready = true;
             self.request(now, "it did not become ready");
             return now;
         }
@@ -309,18 +317,9 @@ impl Supervisor {
         if self.empty {
             return Timestamp::NEVER;
         }
-        // A program that ended by itself leaves others behind: they were asked already, so only the deadline is left.
         let before = stop.rungs.len();
-        let next = if self.exit.is_some() && stop.rungs.is_empty() {
-            stop.ask_the_rest(now, &self.tree);
-            stop.deadline()
-        } else {
-            stop.climb(now, &mut self.child, self.exit.is_none(), &self.tree)
-        };
-        for rung in &stop.rungs[before..] {
-            self.timeline
-                .add(now, format!("{}: {}", rung.rung, rung.outcome));
-        }
+        let next = stop.climb(now, &mut self.child, self.exit.is_none(), &self.tree);
+        self.timeline.add_rungs(now, &stop.rungs[before..]);
         if next == Timestamp::NEVER && self.exit.is_some() {
             // The last rung was the kill, and it waited for the end as long as it may.
             self.apply(Input::Expired, None, now);
@@ -346,7 +345,22 @@ impl Supervisor {
                 killed: stop.has_killed(),
             })
         } else {
-            ended_by_itself(exit, stop.has_killed())
+            ended_by_itself(exit, stop.has_killed(), self.options.stop_when.is_some())
+        };
+        let mut notes: Vec<String> = note.into_iter().collect();
+        if !asked && stop.has_asked_the_rest() {
+            notes.push(
+                "it left processes behind, which were asked to stop too: keep it in the foreground"
+                    .to_owned(),
+            );
+        }
+        let verdict = match verdict {
+            Verdict::Graceful if self.never_ready => {
+                let limit = format_duration(self.options.ready_timeout);
+                notes.push(format!("it had not become ready within {limit}"));
+                Verdict::Failed
+            }
+            verdict => verdict,
         };
         let (proof, survivors) = stop
             .proof
@@ -380,7 +394,7 @@ impl Supervisor {
                 Exit::Signal { number, .. } => ExitRecord::Signal(number.to_string()),
             }),
             evidence: stop.evidence,
-            notes: note.into_iter().collect(),
+            notes,
         };
         let outcome = Outcome {
             report,
@@ -400,17 +414,21 @@ impl Supervisor {
     }
 }
 
-/// The verdict on a program that nobody asked to stop.
-fn ended_by_itself(exit: Exit, killed: bool) -> (Verdict, Option<String>) {
-    let note = Some(format!("it ended by itself: {exit}"));
-    match exit {
-        _ if killed => (Verdict::Forced, note),
-        Exit::Code(0) => (Verdict::Graceful, note),
-        _ => (Verdict::Failed, note),
-    }
+/// The verdict on a program that nobody asked to stop: in a rehearsal, that it did not wait for it is a failure.
+fn ended_by_itself(exit: Exit, killed: bool, rehearsal: bool) -> (Verdict, Option<String>) {
+    let note = match rehearsal {
+        true => format!("it ended before it was asked to stop: {exit}"),
+        false => format!("it ended by itself: {exit}"),
+    };
+    let verdict = match exit {
+        _ if killed => Verdict::Forced,
+        Exit::Code(0) if !rehearsal => Verdict::Graceful,
+        _ => Verdict::Failed,
+    };
+    (verdict, Some(note))
 }
 
-fn spawn_options(options: &RunOptions, ready: &Readiness) -> SpawnOptions {
+fn spawn_options(options: &RunOptions, ready: &Readiness) -> Result<SpawnOptions, Error> {
     let mut command = options.command.iter().cloned();
     let program = command.next().unwrap_or_default();
     let mut spawn = SpawnOptions::new(program, command);
@@ -436,7 +454,10 @@ fn spawn_options(options: &RunOptions, ready: &Readiness) -> SpawnOptions {
     {
         spawn.stdin = Stream::Pipe;
     }
-    spawn
+    if options.output_to_stderr {
+        spawn.stdout = Stream::standard_error()?;
+    }
+    Ok(spawn)
 }
 
 /// The proof as reports write it, with the number of survivors.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use winddown_core::Timestamp;
-use winddown_core::report::rounded;
+use winddown_core::report::{RungRecord, rounded};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -39,6 +39,12 @@ impl Timeline {
             follow(&moment);
         }
         self.moments.push(moment);
+    }
+
+    pub(crate) fn add_rungs(&mut self, now: Timestamp, rungs: &[RungRecord]) {
+        for rung in rungs {
+            self.add(now, format!("{}: {}", rung.rung, rung.outcome));
+        }
     }
 
     pub(crate) fn follow(&mut self, follow: Follow) {

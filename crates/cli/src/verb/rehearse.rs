@@ -36,6 +36,7 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
     options.signal_chosen = args.signal.is_some();
     options.ready = ReadyWhen::Auto;
     options.ready_timeout = args.ready_timeout;
+    options.output_to_stderr = output == Output::Json;
     options.stop_when = Some(match args.when {
         When::Start => StopWhen::Started,
         When::Ready => StopWhen::Ready,
@@ -51,7 +52,7 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
         if output == Output::Text {
             print(&verdict(&outcome.report))?;
         }
-        let interrupted = outcome.report.asked_by.mechanism != "own";
+        let interrupted = is_interrupted(&outcome.report);
         runs.push(Run {
             timeline: outcome.moments,
             report: outcome.report,
@@ -62,10 +63,7 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
     }
     let graceful = runs
         .iter()
-        .all(|run| run.report.verdict == Verdict::Graceful)
-        && runs
-            .iter()
-            .all(|run| run.report.asked_by.mechanism == "own");
+        .all(|run| run.report.verdict == Verdict::Graceful && !is_interrupted(&run.report));
     let code = match graceful {
         true => exit::OK,
         false => exit::FAILED,
@@ -77,6 +75,11 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
         Output::Text => {}
     }
     Ok(ExitCode::from(code.code))
+}
+
+/// Whether the stop was asked for by somebody else than the rehearsal: the user wants its end.
+fn is_interrupted(report: &StopReport) -> bool {
+    !matches!(report.asked_by.mechanism.as_str(), "own" | "finished")
 }
 
 /// Prints each moment as it happens.
@@ -96,6 +99,9 @@ fn verdict(report: &StopReport) -> String {
     );
     for note in &report.notes {
         text += &format!("  because {note}\n");
+    }
+    if is_interrupted(report) {
+        text += &format!("  interrupted by {}\n", report.asked_by);
     }
     for straggler in &report.stragglers {
         text += &format!("  killed: {} ({})\n", straggler.name, straggler.origin);

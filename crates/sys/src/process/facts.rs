@@ -81,6 +81,8 @@ pub struct Facts {
     pub ignored: Vec<Signal>,
     /// Signals that every one of its threads blocks. A thread in `sigwait(3)` or `ppoll(2)` shows the mask of that call.
     pub blocked: Vec<Signal>,
+    /// Signals that one of its threads takes with `sigwait(3)` at this moment. Empty where this user may not know.
+    pub awaited: Vec<Signal>,
     /// It is PID 1 of its pid namespace: signals that it does not catch have no default action.
     pub init: bool,
     /// What it is doing.
@@ -90,13 +92,13 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Whether `signal` would now have its default action: no handler, not ignored, not blocked, and not PID 1.
+    /// Whether `signal` would now have its default action: no handler, not ignored, not blocked, not waited for, and not PID 1.
     ///
     /// With a runtime that catches signals on its own ([`Runtime::Go`], [`Runtime::Java`]), `false` does not say that the
     /// program itself handles it.
     #[must_use]
     pub fn takes_default(&self, signal: Signal) -> bool {
-        let sets = [&self.caught, &self.ignored, &self.blocked];
+        let sets = [&self.caught, &self.ignored, &self.blocked, &self.awaited];
         !self.init && sets.iter().all(|set| !set.contains(&signal))
     }
 }
@@ -104,7 +106,7 @@ impl Facts {
 /// How a process treats signals. `None` if there is no such process, it may not be looked at, or the system does not say
 /// (any but Linux).
 ///
-/// Source: `proc_pid_status(5)`: `SigCgt`, `SigIgn`, `SigBlk`, `NSpid`.
+/// Source: `proc_pid_status(5)`: `SigCgt`, `SigIgn`, `SigBlk`, `NSpid`; `proc_pid_syscall(5)`.
 #[must_use]
 pub fn facts(pid: u32) -> Option<Facts> {
     imp::facts(pid)

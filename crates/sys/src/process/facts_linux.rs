@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use object::read::{Object, ReadCache};
@@ -23,10 +24,15 @@ pub(super) fn facts(pid: u32) -> Option<Facts> {
         .filter_map(|thread| read(&format!("/proc/{pid}/task/{thread}/status")))
         .filter_map(|status| mask(&status, "SigBlk"))
         .fold(u64::MAX, |all, one| all & one);
+    let awaited = threads
+        .iter()
+        .filter_map(|thread| awaited(pid, *thread))
+        .fold(0, |all, one| all | one);
     Some(Facts {
         caught: signals(mask(&status, "SigCgt")?),
         ignored: signals(mask(&status, "SigIgn")?),
         blocked: signals(blocked),
+        awaited: signals(awaited),
         init: field(&status, "NSpid")?.split_ascii_whitespace().last() == Some("1"),
         state: state(&status),
         runtime: runtime(pid),
@@ -100,6 +106,20 @@ fn signals(mask: u64) -> Vec<Signal> {
         .filter(|bit| mask & (1 << bit) != 0)
         .filter_map(|bit| signal::from_number(bit + 1))
         .collect()
+}
+
+/// What a thread waits for in `sigwait(3)`, which its mask does not show: the set is the first argument of its system call.
+fn awaited(pid: u32, tid: u32) -> Option<u64> {
+    let call = read(&format!("/proc/{pid}/task/{tid}/syscall"))?;
+    let mut words = call.split_ascii_whitespace();
+    if words.next()?.parse() != Ok(libc::SYS_rt_sigtimedwait) {
+        return None;
+    }
+    let set = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut mask = [0; size_of::<u64>()];
+    memory.read_exact_at(&mut mask, set).ok()?;
+    Some(u64::from_ne_bytes(mask))
 }
 
 /// From the executable's name, or, as Go programs have any name, from its sections.

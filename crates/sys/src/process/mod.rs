@@ -29,11 +29,12 @@ pub(crate) mod procfs;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 use winddown_core::Signal;
 
-use crate::{Descriptor, Result, Waitable};
+use crate::{Descriptor, Error, Result, Waitable};
 
 pub use facts::{Evidence, Facts, Runtime, State, ThreadEvidence, evidence, facts};
 pub(crate) use imp::spawn_into;
@@ -50,6 +51,22 @@ pub enum Stream {
     Pipe,
     /// An open file, pipe or socket. It is duplicated, so that the same options can start a program again.
     File(File),
+}
+
+impl Stream {
+    /// This process's own standard error, as where a child's output goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`](crate::Error::Os) if it is closed, or there are no more descriptors.
+    pub fn standard_error() -> Result<Self> {
+        #[cfg(unix)]
+        let ours = std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned();
+        #[cfg(windows)]
+        let ours = std::os::windows::io::AsHandle::as_handle(&io::stderr()).try_clone_to_owned();
+        ours.map(|ours| Self::File(ours.into()))
+            .map_err(|error| Error::os("duplicating standard error", error))
+    }
 }
 
 /// Which processes a child is put together with, for terminals and signals to groups.
