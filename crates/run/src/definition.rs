@@ -351,7 +351,7 @@ mod tests {
             (
                 "command = [\"a\"]\n[stop]\nladder = [{ wait = \"3s\" }]",
                 3,
-                11,
+                10,
                 "one of signal",
                 None,
             ),
