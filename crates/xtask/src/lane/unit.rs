@@ -15,13 +15,13 @@ fn run(session: &mut Session) -> Result<(), Error> {
     let names = targets::of_lane("unit")?;
     session.check(
         runner()
-            .args(["--workspace", "--lib", "--bins"])
+            .args(["--workspace", "--all-features", "--lib", "--bins"])
             .args(targets::arguments(&names))
             .limit_seconds(1200),
     )?;
     session.check(
         Cmd::cargo()
-            .args(["test", "--workspace", "--doc"])
+            .args(["test", "--workspace", "--all-features", "--doc"])
             .limit_seconds(900),
     )
 }
