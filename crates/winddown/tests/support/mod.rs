@@ -4,6 +4,7 @@
 
 pub(crate) mod client;
 pub(crate) mod program;
+pub(crate) mod terminal;
 pub(crate) mod unit;
 
 use std::env;

@@ -135,6 +135,8 @@ impl Program {
     /// Waits for its end, checks that nothing is left of it, and reads its report.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ended {
+        // Else the wait would close it.
+        let _input = self.child.stdin.take();
         let status = self.child.wait().unwrap();
         self.census.assert_empty();
         let report = fs::read_to_string(report_in(&self.directory))

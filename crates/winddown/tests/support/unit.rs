@@ -29,6 +29,7 @@ impl Unit {
 
     /// Like [`Unit::new`], with the whole command, which ends in the arguments of the shop.
     pub(crate) fn of_command(name: &str, settings: &str, command: &str) -> Self {
+        leader();
         let mut unit = Self {
             name: format!("winddown-{name}"),
             files: Vec::new(),
