@@ -76,9 +76,9 @@ fn serve(ctx: &Context, options: &Options) -> Result<(), BoxError> {
         woken
     })?;
 
-    println!("listening on {address}");
     ctx.ready()?;
     ctx.status("serving");
+    say(&format!("listening on {address}"));
     for event in events {
         match event {
             Event::Reload(reload) => say(&format!("reload asked by {}", reload.origin())),

@@ -9,9 +9,11 @@ use std::thread;
 use std::time::Instant;
 
 use support::PATIENCE;
+use support::notified::Notified;
 use support::program::{Ended, Program};
 use winddown::report::HookOutcome;
 use winddown::{Signal, Verdict};
+use winddown_core::notify::Notification;
 
 #[track_caller]
 fn assert_graceful(ended: &Ended) {
@@ -43,8 +45,10 @@ fn wd_3_a_stop_in_the_first_moment_is_graceful() {
 /// What the body has registered by then is cleaned up.
 #[test]
 fn wd_3_a_stop_cancels_a_start_and_cleans_up() {
-    let shop = Program::start("shop", &["--start-delay-ms", "110000"]);
-    wait_for_handler(shop.pid());
+    let mut host = Notified::start("shop", &["--start-delay-ms", "110000"], |_| {});
+    let starting = |told: &Notification| told.status.as_deref() == Some("starting");
+    assert_eq!(host.count(1, PATIENCE, starting), 1);
+    let shop = host.program;
     shop.send(Signal::Term);
     shop.hear_after("start given up: signal TERM from ");
     let ended = shop.end();

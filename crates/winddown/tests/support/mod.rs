@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod client;
+pub(crate) mod notified;
 pub(crate) mod program;
 pub(crate) mod terminal;
 pub(crate) mod unit;
