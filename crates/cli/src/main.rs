@@ -1,6 +1,8 @@
 //! The `winddown` command: one file for each verb.
 
 mod args;
+#[cfg(test)]
+mod generated;
 mod output;
 mod verb;
 

@@ -23,6 +23,10 @@
 //! }
 //! ```
 //!
+//! # What a request means
+//!
+#![doc = include_str!("control-map.md")]
+//!
 //! # Limits
 //! - One service in a process. A second [`Service::run`] at the same time fails.
 //! - A stop can be bounded only from inside: nothing in a process survives `SIGKILL`, `TerminateProcess` or a kernel that

@@ -7,6 +7,7 @@ mod census;
 mod command;
 mod debian_rust;
 mod error;
+mod generate;
 mod interrupt;
 mod lane;
 mod need;
@@ -45,6 +46,12 @@ enum Verb {
         /// Lanes to set up; see `cargo xtask lanes`.
         lanes: Vec<String>,
     },
+    /// Write the documents that are made from the code.
+    Generate {
+        /// Change nothing; fail when one is stale, as the test lane `unit` does.
+        #[arg(long)]
+        check: bool,
+    },
     /// List the lanes, what each shows and whether it can run here.
     Lanes,
     /// Measure winddown beside its peers.
@@ -70,6 +77,10 @@ fn run(verb: Verb) -> Result<ExitCode, Error> {
             for lane in lane::named(&lanes)? {
                 setup::lane(lane)?;
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Generate { check } => {
+            generate::documents(check)?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Lanes => {

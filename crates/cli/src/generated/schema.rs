@@ -1,0 +1,29 @@
+//! `docs/schema`: the JSON Schema of every file and document that others read or write.
+
+use schemars::{JsonSchema, schema_for};
+use winddown_core::host::Host;
+use winddown_core::report::StopReport;
+use winddown_run::Definition;
+
+use crate::verb::rehearse::Rehearsal;
+
+pub(super) fn definition() -> String {
+    json::<Definition>()
+}
+
+pub(super) fn report() -> String {
+    json::<StopReport>()
+}
+
+pub(super) fn rehearsal() -> String {
+    json::<Rehearsal>()
+}
+
+pub(super) fn host() -> String {
+    json::<Host>()
+}
+
+fn json<T: JsonSchema>() -> String {
+    let schema = schema_for!(T);
+    serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
+}
