@@ -116,7 +116,7 @@ fn accept(ctx: &Context, listener: &TcpListener, open: &AtomicBool) {
 }
 
 fn answer(mut stream: TcpStream) -> Result<(), Box<dyn Error>> {
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut request = String::new();
     let mut lines = BufReader::new(stream.try_clone()?);
     lines.read_line(&mut request)?;
