@@ -11,7 +11,7 @@ use winddown_core::{
 use winddown_sys::notify::MANAGER_VARIABLES;
 use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
 use winddown_sys::tree::{self, Tree};
-use winddown_sys::{Monotonic, Waitable, signal, wait_any};
+use winddown_sys::{Monotonic, Waitable, memory, signal, wait_any};
 
 use crate::error::Error;
 use crate::judge::{Evidence, judge};
@@ -263,7 +263,11 @@ impl Supervisor {
         self.state = next;
         for effect in effects {
             match effect {
-                Effect::TellRunning => self.host.running(),
+                Effect::TellRunning => {
+                    self.host.running();
+                    // From here on it mostly waits.
+                    memory::give_back_code();
+                }
                 Effect::BeginStop => self.begin_stop(arrival.clone(), now),
                 Effect::JoinStop => self.join_stop(arrival.as_ref(), now),
                 Effect::CutShort => {

@@ -12,6 +12,7 @@ mod error;
 mod exit;
 pub mod host;
 pub mod listen;
+pub mod memory;
 pub mod notify;
 #[cfg(unix)]
 pub mod process;

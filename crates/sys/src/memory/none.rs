@@ -1,0 +1,3 @@
+//! Systems that page code out by themselves.
+
+pub(super) fn give_back_code() {}
