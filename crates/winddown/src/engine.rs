@@ -13,6 +13,7 @@ use winddown_core::{
     Sequence, Signal, State, Step, Timestamp, transition,
 };
 
+use crate::asker::Asker;
 use crate::error::{BoxError, Error, chain, exit_code_of};
 use crate::event::{Event, Reload, ReloadDone, Request, SystemEvent, UserEvent};
 use crate::exit::Exit;
@@ -49,6 +50,8 @@ pub(crate) struct Engine {
     state: State,
     host: Box<dyn Host>,
     subscribers: Vec<Weak<Queue>>,
+    /// Who asked lately; the thread of the runtime looks their names up.
+    unnamed: Vec<Arc<Asker>>,
     /// What was published before anybody subscribed; the first subscriber gets it (WD-10).
     kept: Option<Vec<Event>>,
     sequence: Sequence,
@@ -71,8 +74,8 @@ enum Body {
 }
 
 struct StopUnderWay {
-    origin: Arc<Origin>,
-    also: Vec<Origin>,
+    asker: Arc<Asker>,
+    also: Vec<Arc<Asker>>,
     budget: Budget,
     limit: Duration,
     at: WallTime,
@@ -87,6 +90,7 @@ impl Engine {
             state: State::Idle,
             host,
             subscribers: Vec::new(),
+            unnamed: Vec::new(),
             kept: Some(Vec::new()),
             sequence: Sequence::new(),
             hooks: Vec::new(),
@@ -178,7 +182,7 @@ impl Engine {
     /// The stop under way, as the program sees it.
     pub(crate) fn stop(&self, runtime: &Arc<Runtime>) -> Option<Stop> {
         self.stop.as_ref().map(|stop| Stop {
-            origin: Arc::clone(&stop.origin),
+            asker: Arc::clone(&stop.asker),
             deadline: stop.budget.deadline(),
             runtime: Arc::clone(runtime),
         })
@@ -244,19 +248,30 @@ impl Engine {
     }
 
     fn deliver(&mut self, runtime: &Arc<Runtime>, arrival: &Arrival, meaning: Meaning) {
-        let origin = Arc::new(arrival.origin.clone());
+        let asker = self.asker(arrival);
         let event = match meaning {
-            Meaning::Pause => Event::Pause(Request { origin }),
-            Meaning::Resume => Event::Resume(Request { origin }),
+            Meaning::Pause => Event::Pause(Request { asker }),
+            Meaning::Resume => Event::Resume(Request { asker }),
             Meaning::Reload => Event::Reload(Reload {
-                origin,
+                asker,
                 _done: Arc::new(ReloadDone(Arc::clone(runtime))),
             }),
-            Meaning::User(code) => Event::User(UserEvent { origin, code }),
+            Meaning::User(code) => Event::User(UserEvent { asker, code }),
             Meaning::System(control) => Event::System(SystemEvent { control }),
             Meaning::Stop | Meaning::Interrogate => return,
         };
         self.publish(&event);
+    }
+
+    fn asker(&mut self, arrival: &Arrival) -> Arc<Asker> {
+        let asker = Arc::new(Asker::new(arrival.origin.clone()));
+        self.unnamed.push(Arc::clone(&asker));
+        asker
+    }
+
+    /// Whose names are to be looked up, outside the lock.
+    pub(crate) fn take_unnamed(&mut self) -> Vec<Arc<Asker>> {
+        std::mem::take(&mut self.unnamed)
     }
 
     fn publish(&mut self, event: &Event) {
@@ -277,14 +292,14 @@ impl Engine {
 
     fn begin_stop(&mut self, runtime: &Arc<Runtime>, arrival: Option<&Arrival>) {
         let now = runtime.now();
-        let origin = arrival.map_or_else(
-            || Origin::of(Mechanism::Finished),
-            |arrival| arrival.origin.clone(),
-        );
+        let asker = match arrival {
+            Some(arrival) => self.asker(arrival),
+            None => Arc::new(Asker::new(Origin::of(Mechanism::Finished))),
+        };
         let start = arrival.map_or(now, |arrival| arrival.at.min(now));
-        let limit = self.limit_of(&origin.mechanism);
+        let limit = self.limit_of(asker.mechanism());
         self.stop = Some(StopUnderWay {
-            origin: Arc::new(origin),
+            asker,
             also: Vec::new(),
             budget: Budget::new(start, limit),
             limit,
@@ -302,8 +317,9 @@ impl Engine {
     fn join_stop(&mut self, runtime: &Arc<Runtime>, arrival: Option<&Arrival>) {
         let Some(arrival) = arrival else { return };
         let deadline = runtime.now() + self.limit_of(&arrival.origin.mechanism);
+        let asker = self.asker(arrival);
         if let Some(stop) = &mut self.stop {
-            stop.also.push(arrival.origin.clone());
+            stop.also.push(asker);
             stop.budget.tighten(deadline);
         }
     }
@@ -493,8 +509,12 @@ impl Engine {
             service: self.settings.name.clone(),
             pid: std::process::id(),
             verdict,
-            asked_by: (&*stop.origin).into(),
-            also_asked: stop.also.iter().map(Into::into).collect(),
+            asked_by: stop.asker.origin().into(),
+            also_asked: stop
+                .also
+                .iter()
+                .map(|asker| asker.origin().into())
+                .collect(),
             at: stop.at,
             deadline: rounded(stop.limit),
             seconds: rounded(now.since(asked_at)),
@@ -511,7 +531,7 @@ impl Engine {
 
     fn exit_for(&self, report: &StopReport) -> Exit {
         let stop = self.stop.as_ref().expect("only a stop finishes a service");
-        match (report.verdict, &stop.origin.mechanism) {
+        match (report.verdict, stop.asker.mechanism()) {
             (Verdict::Forced, _) => Exit::Forced,
             (Verdict::Graceful, Mechanism::Signal(signal @ (Signal::Int | Signal::Quit)))
                 if stop.interactive =>

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use winddown_core::scm::Control;
 use winddown_core::{Input, Origin};
 
+use crate::asker::Asker;
 use crate::runtime::Runtime;
 use crate::stop::Stop;
 
@@ -33,14 +34,14 @@ pub enum Event {
 /// Who asked.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) asker: Arc<Asker>,
 }
 
 impl Request {
     /// Who asked, and how.
     #[must_use]
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        self.asker.origin()
     }
 }
 
@@ -49,7 +50,7 @@ impl Request {
 /// While it lives the host sees the service reload; dropping the last clone ends the reload.
 #[derive(Clone)]
 pub struct Reload {
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) asker: Arc<Asker>,
     pub(crate) _done: Arc<ReloadDone>,
 }
 
@@ -57,14 +58,14 @@ impl Reload {
     /// Who asked, and how.
     #[must_use]
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        self.asker.origin()
     }
 }
 
 impl fmt::Debug for Reload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reload")
-            .field("origin", &self.origin)
+            .field("origin", self.origin())
             .finish_non_exhaustive()
     }
 }
@@ -81,7 +82,7 @@ impl Drop for ReloadDone {
 /// An event of the program's own: a custom control (128 to 255), or the signal that stands for it.
 #[derive(Clone, Debug)]
 pub struct UserEvent {
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) asker: Arc<Asker>,
     pub(crate) code: u8,
 }
 
@@ -95,7 +96,7 @@ impl UserEvent {
     /// Who sent it, and how.
     #[must_use]
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        self.asker.origin()
     }
 }
 

@@ -37,6 +37,7 @@
 //!
 //! The rules are numbered (WD-n) in `docs/spec.md`.
 
+mod asker;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod context;

@@ -166,11 +166,15 @@ impl Runtime {
             if let Some(sources) = self.sources.get() {
                 sources.wake().clear();
             }
-            let next = {
+            let (next, unnamed) = {
                 let mut engine = self.engine();
                 self.pump_locked(&mut engine);
-                engine.tick(self)
+                (engine.tick(self), engine.take_unnamed())
             };
+            for asker in unnamed {
+                // Soon, while the sender lives; whoever wants the name later finds it there.
+                let _ = asker.origin();
+            }
             match next {
                 Next::At(deadline) => self.wait(self.clock.sleep_until(deadline)),
                 Next::Finished(exit) => return exit,

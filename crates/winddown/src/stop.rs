@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use winddown_core::{Origin, Timestamp};
 
+use crate::asker::Asker;
 use crate::runtime::Runtime;
 
 /// The stop under way, as events and hooks see it.
 #[derive(Clone)]
 pub struct Stop {
-    pub(crate) origin: Arc<Origin>,
+    pub(crate) asker: Arc<Asker>,
     pub(crate) deadline: Timestamp,
     pub(crate) runtime: Arc<Runtime>,
 }
@@ -20,7 +21,7 @@ impl Stop {
     /// Who asked first, and how (WD-12).
     #[must_use]
     pub fn reason(&self) -> &Origin {
-        &self.origin
+        self.asker.origin()
     }
 
     /// How much time is left: for a hook until the end of its phase, for an event until the end of the stop. Zero once it
@@ -43,7 +44,7 @@ impl Stop {
 impl fmt::Debug for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stop")
-            .field("reason", &self.origin)
+            .field("reason", self.reason())
             .field("remaining", &self.remaining())
             .finish_non_exhaustive()
     }

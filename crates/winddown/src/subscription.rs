@@ -55,9 +55,11 @@ impl Events {
         if self.ended {
             return None;
         }
-        // A signal handler may just have run on this very thread: look before the runtime's own thread does.
-        self.runtime.pump();
-        let event = self.queue.pop()?;
+        let event = self.queue.pop().or_else(|| {
+            // A signal handler may just have run on this very thread: look before the runtime's own thread does.
+            self.runtime.pump();
+            self.queue.pop()
+        })?;
         self.ended = matches!(event, Event::Stop(_));
         Some(event)
     }
@@ -156,10 +158,10 @@ impl Queue {
 
     fn pop(&self) -> Option<Event> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let event = events.pop_front();
+        let event = events.pop_front()?;
         if events.is_empty() {
             self.wake.clear();
         }
-        event
+        Some(event)
     }
 }

@@ -4,16 +4,18 @@ use std::fs;
 use std::io;
 
 use rustix::fs::{Mode, OFlags, fstat, open};
-use rustix::process::{Pid, getppid};
+use rustix::process::getppid;
 use winddown_core::host::{Facts, FileId, Process};
+
+use crate::signal;
 
 pub(super) fn collect(facts: &mut Facts) {
     let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     facts.parent = Process {
         pid: parent,
-        name: name_of(parent),
+        name: signal::sender_name(parent),
     };
-    facts.init = name_of(1);
+    facts.init = signal::sender_name(1);
     facts.session_leader = leads_its_session();
     facts.terminal = has_terminal();
     facts.stderr = file_id(&io::stderr());
@@ -36,12 +38,6 @@ pub(crate) fn file_id(file: &impl std::os::fd::AsFd) -> Option<FileId> {
         device: stat.st_dev as u64,
         inode: stat.st_ino as u64,
     })
-}
-
-fn name_of(pid: u32) -> Option<String> {
-    Pid::from_raw(i32::try_from(pid).ok()?)?;
-    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
-    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
 }
 
 /// `/dev/tty` opens where there is a controlling terminal, and nowhere else.

@@ -56,7 +56,9 @@ impl SignalQueue {
             )
             .then_some((info.ssi_pid, info.ssi_uid));
             if let Some(signal) = signal::from_number(info.ssi_signo as c_int) {
-                arrivals.push(describe(signal, sender, Monotonic.now()));
+                let mut arrival = describe(signal, sender, Monotonic.now());
+                arrival.origin.name = arrival.origin.pid.and_then(signal::sender_name);
+                arrivals.push(arrival);
             }
         }
         arrivals

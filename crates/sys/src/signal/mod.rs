@@ -60,6 +60,13 @@ pub fn from_number(number: i32) -> Option<Signal> {
     imp::from_number(number)
 }
 
+/// The name of the process `pid` that sent a signal: on Linux its `comm`, of at most 15 bytes. `None` if it has ended, or the
+/// system does not show it.
+#[must_use]
+pub fn sender_name(pid: u32) -> Option<String> {
+    imp::sender_name(pid)
+}
+
 /// Sends `signal` to the process `pid`.
 ///
 /// A pid may belong to another process by now, unless it is that of a child that was not waited for.

@@ -81,6 +81,11 @@ pub(super) fn from_number(wanted: c_int) -> Option<Signal> {
         .find(|signal| number(*signal) == Some(wanted))
 }
 
+pub(super) fn sender_name(pid: u32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+}
+
 pub(super) fn send(pid: u32, signal: Signal) -> Result<()> {
     let number = number(signal).ok_or(Error::NoSuchSignal(signal))?;
     let sent = match libc::pid_t::try_from(pid) {

@@ -23,6 +23,10 @@ pub(super) fn from_number(_number: i32) -> Option<Signal> {
     None
 }
 
+pub(super) fn sender_name(_pid: u32) -> Option<String> {
+    None
+}
+
 pub(super) fn send(_pid: u32, signal: Signal) -> Result<()> {
     Err(Error::NoSuchSignal(signal))
 }

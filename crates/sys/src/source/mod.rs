@@ -91,9 +91,9 @@ impl Sources {
 
     /// Takes what arrived, in the order of arrival.
     ///
-    /// A sender's name is looked up now, and may be missing or, should its pid have been used again, be another's. Whether a
-    /// key was pressed is judged now as well: the signal came from the kernel, and this process is in the foreground of its
-    /// controlling terminal.
+    /// A sender's name is not looked up, as that takes longer than all else between a signal and its event: see
+    /// [`signal::sender_name`](crate::signal::sender_name). Whether a key was pressed is judged now: the signal came from the kernel, and
+    /// this process is in the foreground of its controlling terminal.
     #[must_use]
     pub fn drain(&self) -> Vec<Arrival> {
         self.imp.drain()

@@ -154,19 +154,11 @@ pub(crate) fn describe(signal: Signal, sender: Option<(u32, u32)>, at: Timestamp
         origin: Origin {
             pid,
             uid: sender.map(|(_, uid)| uid),
-            name: pid.and_then(name_of),
             ..Origin::of(Mechanism::Signal(signal))
         },
         at,
         interactive: by_key && is_foreground(),
     }
-}
-
-/// The command name of `pid`, where the system shows it.
-fn name_of(pid: u32) -> Option<String> {
-    let comm = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
-    let name = String::from_utf8_lossy(&comm).trim_end().to_owned();
-    (!name.is_empty()).then_some(name)
 }
 
 /// Whether this process is in the foreground group of its controlling terminal.
