@@ -14,7 +14,6 @@ pub mod host;
 pub mod listen;
 pub mod memory;
 pub mod notify;
-#[cfg(unix)]
 pub mod process;
 mod queue;
 pub mod record;
@@ -23,7 +22,6 @@ pub mod signal;
 mod source;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(unix)]
 pub mod tree;
 mod wake;
 #[cfg(windows)]

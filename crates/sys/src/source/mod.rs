@@ -12,6 +12,8 @@ mod imp;
 #[cfg(windows)]
 mod session_end;
 
+#[cfg(windows)]
+pub(crate) use imp::console_changed;
 #[cfg(target_os = "linux")]
 pub(crate) use imp::describe;
 

@@ -19,6 +19,7 @@ use crate::{Error, Monotonic, Result, Wake};
 
 /// What the handler and the window note. Static, as they may run at any time.
 static INBOX: Mutex<Inbox> = Mutex::new(Inbox {
+    attached: false,
     arrivals: VecDeque::new(),
     released: false,
 });
@@ -26,6 +27,7 @@ static RELEASED: Condvar = Condvar::new();
 static WAKE: OnceLock<Wake> = OnceLock::new();
 
 struct Inbox {
+    attached: bool,
     arrivals: VecDeque<Arrival>,
     /// Cleanup is done: whoever holds up the end of the process may let it go.
     released: bool,
@@ -49,8 +51,11 @@ impl Sources {
         };
         // The first reading is the clock's origin.
         let _ = Monotonic::now_nanos();
-        inbox().released = false;
         handle_console_events()?;
+        let mut inbox = inbox();
+        inbox.attached = true;
+        inbox.released = false;
+        drop(inbox);
         Ok(Self {
             wake,
             _window: Window::open().ok(),
@@ -83,6 +88,7 @@ impl Sources {
 
 impl Drop for Sources {
     fn drop(&mut self) {
+        inbox().attached = false;
         // SAFETY: removes the handler that `attach` added; it may be running, which does no harm.
         unsafe { SetConsoleCtrlHandler(Some(on_console_event), FALSE) };
         // The window's thread must be free before it can end.
@@ -103,6 +109,17 @@ fn handle_console_events() -> Result<()> {
             io::Error::last_os_error(),
         )),
         _ => Ok(()),
+    }
+}
+
+/// Adds the handler again, once: Windows forgets handlers when a process gets another console.
+pub(crate) fn console_changed() {
+    if inbox().attached {
+        // SAFETY: the handler is a function of this program, which stays.
+        unsafe {
+            SetConsoleCtrlHandler(Some(on_console_event), FALSE);
+            SetConsoleCtrlHandler(Some(on_console_event), TRUE);
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub use poll::Descriptor;
 
 #[cfg(windows)]
 pub use imp::Descriptor;
+#[cfg(windows)]
+pub(crate) use imp::is_signalled;
 
 /// A latch that one thread sets and others wait for, also among other things ([`wait_any`]).
 ///

@@ -1,9 +1,13 @@
-//! What the Windows files share: text, error codes, argument lists, the process table, this process's origin.
+//! What the Windows files share: text, error codes, argument lists, the process table, this process's
+//! origin, jobs, console events, windows.
 
 pub(crate) mod command_line;
+pub(crate) mod console;
+pub(crate) mod job;
 pub(crate) mod origin;
 pub(crate) mod snapshot;
 pub(crate) mod text;
+pub(crate) mod window;
 
 use windows_sys::Win32::Foundation::GetLastError;
 

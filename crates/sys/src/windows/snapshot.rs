@@ -1,14 +1,17 @@
-//! The table of running processes, as `CreateToolhelp32Snapshot` gives it.
+//! The tables of running processes and threads, as `CreateToolhelp32Snapshot` gives them.
 //!
 //! Source: <https://learn.microsoft.com/windows/win32/toolhelp/taking-a-snapshot-and-viewing-processes>.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 
-use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::Foundation::{FALSE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
+    TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
+use windows_sys::Win32::System::Threading::{OpenThread, ResumeThread, THREAD_SUSPEND_RESUME};
 
 use super::text;
 
@@ -24,14 +27,7 @@ pub(crate) struct Entry {
 
 /// Every process there is now; `None` where Windows refuses the table.
 pub(crate) fn processes() -> Option<Vec<Entry>> {
-    // SAFETY: takes no pointers; the handle is checked before it is owned.
-    let snapshot = unsafe {
-        let handle = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
-        if handle == INVALID_HANDLE_VALUE {
-            return None;
-        }
-        OwnedHandle::from_raw_handle(handle)
-    };
+    let snapshot = take(TH32CS_SNAPPROCESS).ok()?;
     let mut entry = PROCESSENTRY32W {
         dwSize: size_of::<PROCESSENTRY32W>() as u32,
         ..Default::default()
@@ -49,4 +45,46 @@ pub(crate) fn processes() -> Option<Vec<Entry>> {
         more = unsafe { Process32NextW(snapshot.as_raw_handle(), &raw mut entry) };
     }
     Some(entries)
+}
+
+/// Lets the threads of process `pid` run, which was started suspended.
+pub(crate) fn resume(pid: u32) -> io::Result<()> {
+    let snapshot = take(TH32CS_SNAPTHREAD)?;
+    let mut entry = THREADENTRY32 {
+        dwSize: size_of::<THREADENTRY32>() as u32,
+        ..Default::default()
+    };
+    // SAFETY: the snapshot is open and `entry` says its size, in this and the next call.
+    let mut more = unsafe { Thread32First(snapshot.as_raw_handle(), &raw mut entry) };
+    while more != 0 {
+        if entry.th32OwnerProcessID == pid {
+            // SAFETY: takes no pointers; the handle is checked before it is owned.
+            let thread = unsafe { OpenThread(THREAD_SUSPEND_RESUME, FALSE, entry.th32ThreadID) };
+            if thread.is_null() {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: the handle is new, open, and nobody else's.
+            let resumed = unsafe {
+                let thread = OwnedHandle::from_raw_handle(thread);
+                ResumeThread(thread.as_raw_handle())
+            };
+            if resumed == u32::MAX {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        // SAFETY: as above.
+        more = unsafe { Thread32Next(snapshot.as_raw_handle(), &raw mut entry) };
+    }
+    Ok(())
+}
+
+fn take(what: u32) -> io::Result<OwnedHandle> {
+    // SAFETY: takes no pointers; the handle is checked before it is owned.
+    unsafe {
+        let handle = CreateToolhelp32Snapshot(what, 0);
+        if handle == INVALID_HANDLE_VALUE {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedHandle::from_raw_handle(handle))
+    }
 }

@@ -1,0 +1,165 @@
+//! A job object, and the handles of its processes.
+//!
+//! The job's count alone is no proof: it can reach 0 a moment before the last process has ended.
+
+use std::net::SocketAddr;
+use std::os::windows::io::{AsHandle, FromRawHandle, OwnedHandle};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::Foundation::FALSE;
+use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE};
+use winddown_core::Signal;
+
+use super::{Member, Proof};
+use crate::process::{Child, Exit, SpawnOptions, State, ask_to_stop, send, spawn_into};
+use crate::wake::is_signalled;
+use crate::windows::console::Event;
+use crate::windows::job::Job;
+use crate::windows::{origin, snapshot};
+use crate::{Descriptor, Error, Result, Waitable, wait_any};
+
+#[derive(Debug)]
+pub(super) struct Tree {
+    job: Job,
+    /// Processes that were once seen in the job, until they are seen to have ended.
+    seen: Mutex<Vec<Seen>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    pid: u32,
+    process: OwnedHandle,
+}
+
+impl Waitable for Seen {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.process.as_handle()
+    }
+}
+
+impl Tree {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            job: Job::new()?,
+            seen: Mutex::default(),
+        })
+    }
+
+    pub(super) fn spawn(&self, options: &SpawnOptions) -> Result<Child> {
+        let child = spawn_into(options, Some(&self.job))?;
+        self.look()?;
+        Ok(child)
+    }
+
+    pub(super) fn members(&self) -> Result<Vec<Member>> {
+        let pids = self.job.pids()?;
+        let entries = snapshot::processes().unwrap_or_default();
+        let member = |pid: u32| {
+            let entry = entries.iter().find(|entry| entry.pid == pid)?;
+            Some(Member {
+                pid,
+                ppid: entry.parent,
+                name: entry.name.to_string_lossy().into_owned(),
+                start_time: origin::started(pid)?,
+                state: State::Unknown,
+            })
+        };
+        Ok(pids.into_iter().filter_map(member).collect())
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+        let ask: fn(u32) -> Result<Vec<u32>> = match signal {
+            Signal::Kill => return self.job.terminate(),
+            Signal::Term => ask_to_stop,
+            Signal::Int => |pid| send(pid, Event::C),
+            Signal::Quit => |pid| send(pid, Event::Break),
+            _ => return Err(Error::NoSuchSignal(signal)),
+        };
+        let mut left = self.job.pids()?;
+        let mut result = Ok(());
+        while let Some(pid) = left.pop() {
+            match ask(pid) {
+                // One event is enough for all who share a console.
+                Ok(reached) => left.retain(|pid| !reached.contains(pid)),
+                Err(_) if !self.job.pids()?.contains(&pid) => {}
+                Err(error) => result = Err(error),
+            }
+        }
+        result
+    }
+
+    pub(super) fn kill(&self, within: Duration) -> Result<Proof> {
+        let deadline = Instant::now() + within;
+        loop {
+            self.look()?;
+            self.job.terminate()?;
+            for process in self.seen().iter() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                wait_any(&[process], Some(left));
+            }
+            let proof = self.proof();
+            if proof.is_empty() || Instant::now() >= deadline {
+                return Ok(proof);
+            }
+        }
+    }
+
+    pub(super) fn reap(&self) -> Vec<(u32, Exit)> {
+        Vec::new()
+    }
+
+    pub(super) fn proof(&self) -> Proof {
+        let active = match self.job.active() {
+            Ok(active) => active,
+            Err(error) => {
+                return Proof::Unproven {
+                    why: error.to_string(),
+                    survivors: 0,
+                };
+            }
+        };
+        let mut seen = self.seen();
+        seen.retain(|process| !is_signalled(process.descriptor()));
+        match active.max(seen.len()) {
+            0 => Proof::JobEmpty,
+            survivors => Proof::Unproven {
+                why: format!("the job has {survivors} active processes"),
+                survivors,
+            },
+        }
+    }
+
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        self.job.cpu_time().ok()
+    }
+
+    pub(super) fn listening(&self) -> Vec<SocketAddr> {
+        Vec::new()
+    }
+
+    /// Takes hold of the processes that are in the job now.
+    fn look(&self) -> Result<()> {
+        let pids = self.job.pids()?;
+        let mut seen = self.seen();
+        for pid in pids {
+            if seen.iter().any(|known| known.pid == pid) {
+                continue;
+            }
+            // SAFETY: takes no pointers; the handle is checked before it is owned. A process that has just ended has none.
+            let process = unsafe {
+                let handle = OpenProcess(PROCESS_SYNCHRONIZE, FALSE, pid);
+                if handle.is_null() {
+                    continue;
+                }
+                OwnedHandle::from_raw_handle(handle)
+            };
+            seen.push(Seen { pid, process });
+        }
+        Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
