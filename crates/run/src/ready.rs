@@ -34,7 +34,9 @@ impl Readiness {
     pub(crate) fn new(when: ReadyWhen) -> Result<Self, winddown_sys::Error> {
         let server = match when {
             ReadyWhen::Spawned => None,
-            ReadyWhen::Notify | ReadyWhen::Auto => Some(NotifyServer::bind()?),
+            ReadyWhen::Notify => Some(NotifyServer::bind()?),
+            // Where there are no such sockets a program is known to be ready by its rest alone.
+            ReadyWhen::Auto => NotifyServer::bind().ok(),
         };
         Ok(Self {
             when,
@@ -91,7 +93,8 @@ impl Readiness {
     fn rested(&mut self, now: Timestamp, tree: &Tree) -> Option<Duration> {
         let members = tree.members().ok()?;
         let cpu = tree.cpu_time().unwrap_or_default();
-        let at_rest = |state: State| matches!(state, State::Sleeping | State::Stopped);
+        let at_rest =
+            |state: State| matches!(state, State::Sleeping | State::Stopped | State::Unknown);
         let all_rest = !members.is_empty() && members.iter().all(|member| at_rest(member.state));
         match self.resting_since {
             Some((since, cpu_then)) if all_rest && cpu.saturating_sub(cpu_then) < RESTING_CPU => {

@@ -37,9 +37,9 @@ use winddown_core::Signal;
 use crate::{Descriptor, Error, Result, Waitable};
 
 pub use facts::{Evidence, Facts, Runtime, State, ThreadEvidence, evidence, facts};
+pub(crate) use imp::spawn_into;
 #[cfg(windows)]
 pub(crate) use imp::{ask_to_stop, send};
-pub(crate) use imp::spawn_into;
 
 /// Where one of a child's standard streams comes from or goes to.
 #[derive(Debug, Default)]

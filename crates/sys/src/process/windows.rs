@@ -2,22 +2,20 @@
 
 use std::fs::File;
 use std::io;
-use std::os::windows::io::{
-    AsHandle, AsRawHandle, FromRawHandle, OwnedHandle, RawHandle,
-};
+use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
+use winddown_core::Signal;
 use windows_sys::Win32::Foundation::ERROR_BAD_EXE_FORMAT;
 use windows_sys::Win32::System::Pipes::CreatePipe;
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, CREATE_SUSPENDED, GetExitCodeProcess,
     TerminateProcess,
 };
-use winddown_core::Signal;
 
 use super::{EnvChange, Exit, Group, SpawnOptions, Stream};
 use crate::wake::is_signalled;
@@ -107,7 +105,9 @@ pub(crate) fn send(pid: u32, event: Event) -> Result<Vec<u32>> {
 fn close_windows(pid: u32) -> Result<()> {
     match window::close_all(pid) {
         0 => Err(Error::Unsupported {
-            what: format!("a request to process {pid}, which shares this console and has no window,"),
+            what: format!(
+                "a request to process {pid}, which shares this console and has no window,"
+            ),
             instead: "start it in a session of its own",
         }),
         _ => Ok(()),
@@ -220,7 +220,11 @@ fn open(stream: &Stream, is_input: bool) -> Result<(Stdio, Option<File>)> {
         }
         Stream::Pipe => {
             let (reader, writer) = pipe()?;
-            let (theirs, ours) = if is_input { (reader, writer) } else { (writer, reader) };
+            let (theirs, ours) = if is_input {
+                (reader, writer)
+            } else {
+                (writer, reader)
+            };
             (theirs.into(), Some(ours.into()))
         }
     })

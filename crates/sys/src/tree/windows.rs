@@ -7,9 +7,9 @@ use std::os::windows::io::{AsHandle, FromRawHandle, OwnedHandle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use winddown_core::Signal;
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE};
-use winddown_core::Signal;
 
 use super::{Member, Proof};
 use crate::process::{Child, Exit, SpawnOptions, State, ask_to_stop, send, spawn_into};
@@ -53,8 +53,8 @@ impl Tree {
     }
 
     pub(super) fn members(&self) -> Result<Vec<Member>> {
-        let pids = self.job.pids()?;
         let entries = snapshot::processes().unwrap_or_default();
+        let pids = programs(self.job.pids()?, &entries);
         let member = |pid: u32| {
             let entry = entries.iter().find(|entry| entry.pid == pid)?;
             Some(Member {
@@ -76,7 +76,8 @@ impl Tree {
             Signal::Quit => |pid| send(pid, Event::Break),
             _ => return Err(Error::NoSuchSignal(signal)),
         };
-        let mut left = self.job.pids()?;
+        let entries = snapshot::processes().unwrap_or_default();
+        let mut left = programs(self.job.pids()?, &entries);
         let mut result = Ok(());
         while let Some(pid) = left.pop() {
             match ask(pid) {
@@ -162,4 +163,14 @@ impl Tree {
     fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Those of `pids` that are programs, and not the host of a console, which goes with the last program on it.
+fn programs(mut pids: Vec<u32>, entries: &[snapshot::Entry]) -> Vec<u32> {
+    let is_console_host = |pid: &u32| {
+        let entry = entries.iter().find(|entry| entry.pid == *pid);
+        entry.is_some_and(|entry| entry.name.eq_ignore_ascii_case("conhost.exe"))
+    };
+    pids.retain(|pid| !is_console_host(pid));
+    pids
 }

@@ -12,7 +12,7 @@ use std::os::windows::io::IntoRawHandle;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{FALSE, TRUE};
+use windows_sys::Win32::Foundation::{FALSE, HANDLE, TRUE};
 use windows_sys::Win32::System::Console::{
     AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, FreeConsole, GenerateConsoleCtrlEvent,
     GetConsoleMode, GetConsoleProcessList, GetStdHandle, STD_ERROR_HANDLE, STD_HANDLE,
@@ -84,7 +84,7 @@ pub(crate) fn send(pid: u32, event: Event) -> io::Result<Vec<u32>> {
             "this process cannot leave its console for a moment: no other program keeps it open",
         ));
     }
-    let streams = ConsoleStreams::of_this_process();
+    let streams = Streams::of_this_process();
     // SAFETY: neither call takes pointers. Leaving fails where there is no console to leave.
     let attached = unsafe {
         FreeConsole();
@@ -101,6 +101,7 @@ pub(crate) fn send(pid: u32, event: Event) -> io::Result<Vec<u32>> {
     // SAFETY: neither call takes pointers.
     unsafe {
         FreeConsole();
+        streams.put_back();
         if way_back.iter().any(|pid| AttachConsole(*pid) != 0) {
             streams.reopen();
         }
@@ -147,19 +148,47 @@ unsafe extern "system" fn swallow(event: u32) -> BOOL {
     TRUE
 }
 
-/// Which of the standard streams are the console's: these may go with it.
-struct ConsoleStreams(Vec<STD_HANDLE>);
+/// The standard streams before this process went to another console, which may put that console's in their place.
+struct Streams {
+    /// Those of the console: they may go with it.
+    console: Vec<STD_HANDLE>,
+    /// The files and pipes.
+    others: Vec<(STD_HANDLE, HANDLE)>,
+}
 
-impl ConsoleStreams {
+impl Streams {
     fn of_this_process() -> Self {
         let all = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE];
-        Self(all.into_iter().filter(|stream| is_console(*stream)).collect())
+        let (console, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|stream| is_console(*stream));
+        // SAFETY: takes no pointers.
+        let handle = |stream| (stream, unsafe { GetStdHandle(stream) });
+        Self {
+            console,
+            others: others.into_iter().map(handle).collect(),
+        }
     }
 
-    /// Opens again those that do not work any more.
+    /// Puts back the files and pipes.
+    fn put_back(&self) {
+        for (stream, handle) in &self.others {
+            // SAFETY: the handle was this stream's, and nothing has closed it.
+            unsafe { SetStdHandle(*stream, *handle) };
+        }
+    }
+
+    /// Opens again those of the console that do not work any more.
     fn reopen(self) {
-        for stream in self.0.into_iter().filter(|stream| !is_console(*stream)) {
-            let name = if stream == STD_INPUT_HANDLE { "CONIN$" } else { "CONOUT$" };
+        for stream in self
+            .console
+            .into_iter()
+            .filter(|stream| !is_console(*stream))
+        {
+            let name = if stream == STD_INPUT_HANDLE {
+                "CONIN$"
+            } else {
+                "CONOUT$"
+            };
             if let Ok(file) = File::options().read(true).write(true).open(name) {
                 // SAFETY: the handle is open and becomes the process's.
                 unsafe { SetStdHandle(stream, file.into_raw_handle()) };
