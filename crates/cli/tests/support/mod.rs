@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -42,6 +43,15 @@ impl Place {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         path
+    }
+
+    /// A copy of `program` that every user may run.
+    pub(crate) fn copy_for_all(&self, program: &Path) -> PathBuf {
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.directory.path(), all).unwrap();
+        let copy = self.path(program.file_name().unwrap().to_str().unwrap());
+        fs::copy(program, &copy).unwrap();
+        copy
     }
 
     /// `winddown` in this place, with nothing on its standard input.
@@ -214,6 +224,19 @@ pub(crate) fn read_until(output: &mut impl Read, text: &str) -> String {
 pub(crate) fn free_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port().to_string()
+}
+
+/// What runs a command without the rights of root, so that it cannot make a cgroup.
+pub(crate) fn as_ordinary_user() -> &'static [&'static str] {
+    match rustix::process::geteuid().is_root() {
+        true => &[
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ],
+        false => &["env"],
+    }
 }
 
 /// Where `program` is: in `PATH`, or where Debian puts servers. Without it a test is skipped, in CI it fails.

@@ -6,6 +6,8 @@
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+#[cfg(target_os = "linux")]
+use rustix::process::wait;
 use rustix::process::{Pid, WaitOptions, WaitStatus, waitpid};
 use winddown_core::Signal;
 
@@ -85,7 +87,7 @@ impl Registry {
         let options = WaitOptions::NOHANG | wall;
         let mut orphans = Vec::new();
         loop {
-            match waitpid(None, options) {
+            match wait(options) {
                 Ok(Some((pid, status))) => match self.position(pid) {
                     Some(at) => self.ended(at, status),
                     None => orphans.push((number(pid), exit(status))),
