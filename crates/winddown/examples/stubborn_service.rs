@@ -6,6 +6,7 @@
 
 use std::hint;
 use std::io;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ fn main() -> Exit {
         "spin" => spin,
         "read" => read,
         "late" => late,
+        "register" => register,
         "panic" => panic,
         "hang" => hang,
         "hold" => hold,
@@ -33,7 +35,7 @@ fn main() -> Exit {
         "crash" => crash,
         _ => {
             eprintln!(
-                "usage: stubborn_service spin|read|late|panic|hang|hold|fail|crash [--report FILE]"
+                "usage: stubborn_service spin|read|late|register|panic|hang|hold|fail|crash [--report FILE]"
             );
             return Exit::Failed(2);
         }
@@ -83,6 +85,18 @@ fn late(ctx: &Context) -> Result<(), BoxError> {
         println!("late: {event:?}");
     }
     Ok(())
+}
+
+/// Is still starting when the stop comes, and registers a hook for a phase that has gone.
+fn register(ctx: &Context) -> Result<(), BoxError> {
+    let (refuse, refusing) = mpsc::channel();
+    ctx.on_stop(Phase::Refuse, "refuse", move |_stop| refuse.send(()))?;
+    println!("starting");
+    refusing.recv()?;
+    ctx.on_stop(Phase::Unready, "balancer", |_stop| {
+        println!("this runs too late");
+    })?;
+    ready(ctx)
 }
 
 fn panic(ctx: &Context) -> Result<(), BoxError> {

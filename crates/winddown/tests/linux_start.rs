@@ -58,6 +58,18 @@ fn wd_3_a_stop_cancels_a_start_and_cleans_up() {
     assert_eq!(stock.unwrap().outcome, HookOutcome::Done);
 }
 
+/// WD-26: a start that is refused a hook ends there, and has not failed.
+#[test]
+fn wd_26_a_hook_that_comes_too_late_is_refused_without_a_failure() {
+    let program = Program::start("stubborn_service", &["register"]);
+    program.expect("starting");
+    program.send(Signal::Term);
+    program.hear_after("stop asked by signal TERM from ");
+    let ended = program.end();
+    assert_graceful(&ended);
+    assert_eq!(ended.printed, Vec::<String>::new());
+}
+
 /// Waits until `pid` has a handler for `TERM`: `SigCgt` in `proc_pid_status(5)`.
 #[track_caller]
 fn wait_for_handler(pid: u32) {
