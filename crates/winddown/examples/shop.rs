@@ -7,6 +7,7 @@
 //! ```
 
 use std::error::Error;
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -57,7 +58,7 @@ fn serve(ctx: &Context, options: &Options) -> Result<(), BoxError> {
     let mut events = ctx.events();
     // A start that takes its time looks for a stop meanwhile.
     if let Some(Event::Stop(stop)) = events.next_timeout(options.start_delay) {
-        say(&format!("start given up: {}", stop.reason()));
+        say(options, &format!("start given up: {}", stop.reason()));
         return Ok(());
     }
     let listener = listen(ctx, options)?;
@@ -78,14 +79,14 @@ fn serve(ctx: &Context, options: &Options) -> Result<(), BoxError> {
 
     ctx.ready()?;
     ctx.status("serving");
-    say(&format!("listening on {address}"));
+    say(options, &format!("listening on {address}"));
     for event in events {
         match event {
-            Event::Reload(reload) => say(&format!("reload asked by {}", reload.origin())),
-            Event::Pause(pause) => say(&format!("pause asked by {}", pause.origin())),
-            Event::Resume(resume) => say(&format!("resume asked by {}", resume.origin())),
-            Event::User(event) => say(&format!("user event {}", event.code())),
-            Event::Stop(stop) => say(&format!("stop asked by {}", stop.reason())),
+            Event::Reload(reload) => say(options, &format!("reload asked by {}", reload.origin())),
+            Event::Pause(pause) => say(options, &format!("pause asked by {}", pause.origin())),
+            Event::Resume(resume) => say(options, &format!("resume asked by {}", resume.origin())),
+            Event::User(event) => say(options, &format!("user event {}", event.code())),
+            Event::Stop(stop) => say(options, &format!("stop asked by {}", stop.reason())),
             _ => {}
         }
     }
@@ -132,13 +133,22 @@ fn answer(mut stream: TcpStream) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn say(text: &str) {
+/// Says it on standard output, and in the log: a Windows service has no standard output.
+fn say(options: &Options, text: &str) {
     println!("{text}");
+    if let Some(log) = &options.log {
+        let line = text.to_owned() + "\n";
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        if let Err(error) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
+            eprintln!("error: cannot write to {log}: {error}");
+        }
+    }
 }
 
 struct Options {
     port: u16,
     report: Option<String>,
+    log: Option<String>,
     stop_within: Duration,
     lease: Duration,
     start_delay: Duration,
@@ -152,6 +162,7 @@ impl Options {
         let mut options = Self {
             port: 0,
             report: None,
+            log: None,
             stop_within: Duration::from_secs(20),
             lease: Duration::from_secs(10),
             start_delay: Duration::ZERO,
@@ -167,6 +178,7 @@ impl Options {
             match flag.as_str() {
                 "--port" => options.port = value.parse()?,
                 "--report" => options.report = Some(value),
+                "--log" => options.log = Some(value),
                 "--stop-within-ms" => options.stop_within = millis()?,
                 "--lease-ms" => options.lease = millis()?,
                 "--start-delay-ms" => options.start_delay = millis()?,
