@@ -47,6 +47,15 @@ fn parse_stat(text: &str) -> Option<Stat> {
     })
 }
 
+/// Whether `/proc` shows the pid namespace of this process: else its numbers are other processes'.
+pub(crate) fn is_ours() -> io::Result<()> {
+    let own = fs::read_link("/proc/self")?;
+    if own.as_os_str() == std::process::id().to_string().as_str() {
+        return Ok(());
+    }
+    Err(io::Error::other("it is that of another pid namespace"))
+}
+
 /// The ids of a process's threads.
 pub(crate) fn threads(pid: u32) -> io::Result<Vec<u32>> {
     numbers_in(&format!("/proc/{pid}/task"))

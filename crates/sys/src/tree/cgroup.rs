@@ -2,7 +2,7 @@
 //! <https://systemd.io/CGROUP_DELEGATION/>.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -85,8 +85,10 @@ impl Cgroup {
 
     /// Kills everything in it, forks in progress included. Linux 5.14 and later.
     pub(super) fn kill(&self) -> io::Result<()> {
-        // Without `create`: the file is missing on an older kernel.
-        fs::write(self.directory.join("cgroup.kill"), "1")
+        let mut file = File::options()
+            .write(true)
+            .open(self.directory.join("cgroup.kill"))?;
+        file.write_all(b"1")
     }
 
     /// Whether a live process is in it or below.

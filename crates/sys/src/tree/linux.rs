@@ -44,6 +44,7 @@ impl Tree {
     pub(super) fn new() -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
+        procfs::is_ours().map_err(|error| Error::os("reading /proc", error))?;
         // With a cgroup as well: whoever would inherit its orphans otherwise may not reap them.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| Error::os("becoming a child subreaper", error))?;
