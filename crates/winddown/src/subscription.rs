@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use winddown_sys::{Wake, wait_any};
@@ -72,7 +72,9 @@ impl Events {
 
     fn wait(&self, timeout: Option<Duration>) {
         let _alive = self.runtime.waiting_for_events();
-        let _ = wait_any(&[&self.queue.wake], timeout);
+        if self.queue.will_wait() {
+            let _ = wait_any(&[&self.queue.wake], timeout);
+        }
     }
 }
 
@@ -111,7 +113,9 @@ impl Events {
                 return None;
             }
             let _alive = self.runtime.waiting_for_events();
-            self.runtime.woken(&self.queue.wake).await;
+            if self.queue.will_wait() {
+                self.runtime.woken(&self.queue.wake).await;
+            }
         }
     }
 }
@@ -132,36 +136,60 @@ impl fmt::Debug for Events {
 
 /// What one subscriber has not read yet.
 pub(crate) struct Queue {
-    events: Mutex<VecDeque<Event>>,
+    unread: Mutex<Unread>,
     wake: Wake,
     missed: AtomicU32,
+}
+
+#[derive(Default)]
+struct Unread {
+    events: VecDeque<Event>,
+    /// Whether the subscriber waits for the wake. One that finds an event on its own way back from the system needs none.
+    waited_for: bool,
+    /// Whether the wake is set.
+    woken: bool,
 }
 
 impl Queue {
     fn new() -> Result<Self, crate::Error> {
         Ok(Self {
-            events: Mutex::default(),
+            unread: Mutex::default(),
             wake: Wake::new()?,
             missed: AtomicU32::new(0),
         })
     }
 
     pub(crate) fn push(&self, event: Event) {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if events.len() >= CAPACITY && !matches!(event, Event::Stop(_)) {
+        let mut unread = self.unread();
+        if unread.events.len() >= CAPACITY && !matches!(event, Event::Stop(_)) {
             self.missed.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        events.push_back(event);
-        self.wake.wake();
+        unread.events.push_back(event);
+        if unread.waited_for && !unread.woken {
+            unread.woken = true;
+            self.wake.wake();
+        }
     }
 
     fn pop(&self) -> Option<Event> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let event = events.pop_front()?;
-        if events.is_empty() {
+        let mut unread = self.unread();
+        unread.waited_for = false;
+        if unread.woken {
+            unread.woken = false;
             self.wake.clear();
         }
-        Some(event)
+        unread.events.pop_front()
+    }
+
+    /// Asks for the wake; whether there is anything to wait for.
+    fn will_wait(&self) -> bool {
+        let mut unread = self.unread();
+        unread.waited_for = unread.events.is_empty();
+        unread.waited_for
+    }
+
+    fn unread(&self) -> MutexGuard<'_, Unread> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
