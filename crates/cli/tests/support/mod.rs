@@ -190,6 +190,21 @@ pub(crate) fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
+/// Sends a process that is not reaped any signal by its name or number.
+pub(crate) fn kill(pid: u32, signal: &str) {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{signal}")).arg(pid.to_string());
+    assert!(kill.status().unwrap().success());
+}
+
+/// The children of a process, zombies included.
+pub(crate) fn children_of(pid: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    list.split_whitespace()
+        .map(|child| child.parse().unwrap())
+        .collect()
+}
+
 /// Waits until `found` gives something.
 ///
 /// # Panics
