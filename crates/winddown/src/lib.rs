@@ -68,3 +68,8 @@ pub use winddown_core::report::{self, StopReport, Verdict};
 pub use winddown_core::scm::Accepted;
 pub use winddown_core::{ConsoleEvent, Mechanism, Origin, Phase, Signal, State};
 pub use winddown_sys::listen::ListenFd;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

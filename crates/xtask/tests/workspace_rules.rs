@@ -85,6 +85,62 @@ fn every_dependency_has_its_reason() {
     );
 }
 
+#[test]
+fn every_rule_has_a_test_that_names_it() {
+    let spec = fs::read_to_string(root().join("docs/spec.md")).unwrap();
+    let rules: Vec<&str> = spec
+        .split("**WD-")
+        .skip(1)
+        .filter_map(|rest| rest.split("**").next())
+        .collect();
+    assert!(rules.len() > 50, "{rules:?}");
+    let named: BTreeSet<String> = tests()
+        .iter()
+        .flat_map(|text| [numbers(text, "wd_"), numbers(text, "WD-")])
+        .flatten()
+        .collect();
+    let missing: Vec<_> = rules
+        .iter()
+        .filter(|rule| !named.contains(**rule))
+        .collect();
+    assert!(missing.is_empty(), "no test names WD-{missing:?}");
+    let unknown: Vec<_> = named
+        .iter()
+        .filter(|number| !rules.contains(&number.as_str()))
+        .collect();
+    assert!(
+        unknown.is_empty(),
+        "not in docs/spec.md, but named by a test: WD-{unknown:?}"
+    );
+}
+
+/// What is a test: every file in a `tests` directory, and in `src` what follows `#[cfg(test)]` and files called `tests.rs`.
+fn tests() -> Vec<String> {
+    let in_src = sources(|name| name != "xtask", &["src"])
+        .into_iter()
+        .filter_map(|(path, text)| {
+            if path.ends_with("tests.rs") {
+                return Some(text);
+            }
+            let tests = text.find("#[cfg(test)]\nmod tests")?;
+            Some(text[tests..].to_owned())
+        });
+    sources(|name| name != "xtask", &["tests"])
+        .into_iter()
+        .map(|(_, text)| text)
+        .chain(in_src)
+        .collect()
+}
+
+/// The numbers that follow `prefix` in `text`.
+fn numbers(text: &str, prefix: &str) -> Vec<String> {
+    text.split(prefix)
+        .skip(1)
+        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect())
+        .filter(|number: &String| !number.is_empty())
+        .collect()
+}
+
 /// The names of what the packages of a workspace depend on, without their own.
 fn dependencies(manifest: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
