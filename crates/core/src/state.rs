@@ -268,6 +268,29 @@ mod tests {
         }
     }
 
+    /// WD-51: the host hears "stopping", which `BeginStop` tells it, on the way in and never again.
+    #[test]
+    fn wd_51_a_stop_is_told_when_there_is_no_way_back() {
+        for (state, input) in pairs() {
+            let (next, effects) = transition(state, input);
+            let enters = state < State::Stopping && next >= State::Stopping;
+            assert_eq!(effects.contains(&BeginStop), enters, "{state} {input:?}");
+        }
+    }
+
+    /// WD-92: a second request joins the stop under way.
+    #[test]
+    fn wd_92_a_second_request_joins_the_first() {
+        assert_eq!(
+            transition(State::Stopping, Input::Stop),
+            (State::Stopping, &[JoinStop][..])
+        );
+        assert_eq!(
+            transition(State::Stopping, Input::Force),
+            (State::Stopping, &[JoinStop, CutShort][..])
+        );
+    }
+
     /// WD-50: the host hears "running" only on entering Running.
     #[test]
     fn wd_50_running_is_told_when_it_is_so() {

@@ -42,7 +42,7 @@ fn receive(manager: &UnixDatagram) -> Option<String> {
 }
 
 #[test]
-fn each_message_is_a_datagram_of_its_own() {
+fn wd_57_each_message_is_a_datagram_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (manager, notifier) = manager_at_path(directory.path());
     assert!(notifier.is_connected());
@@ -96,7 +96,7 @@ fn without_a_manager_nothing_is_an_error() {
 
 /// systemd takes STOPPING=1 for the stop itself, and never takes it back.
 #[test]
-fn stopping_is_said_once() {
+fn wd_51_stopping_is_said_once() {
     let directory = tempfile::tempdir().unwrap();
     let (manager, notifier) = manager_at_path(directory.path());
     assert!(notifier.stopping() && notifier.stopping());
@@ -132,7 +132,7 @@ fn a_long_status_is_cut_and_takes_nothing_with_it() {
 
 /// sd-notify 0.5.0 sends `MAINPID=1` as a word of its own.
 #[test]
-fn no_text_begins_a_word() {
+fn wd_57_no_text_begins_a_word() {
     let directory = tempfile::tempdir().unwrap();
     let (manager, notifier) = manager_at_path(directory.path());
     notifier.status("draining\nMAINPID=1\r\n\0READY=1");

@@ -354,6 +354,24 @@ fn wd_21_simultaneous_stops_are_one_cleanup() {
     world.assert_lawful();
 }
 
+/// The SCM serialises its calls to handlers: one that waited for the cleanup would hold up every other service.
+#[test]
+fn wd_56_the_handler_returns_while_the_cleanup_hangs() {
+    let cleanups = Arc::new(AtomicU32::new(0));
+    let (go, wait) = mpsc::channel();
+    let world = World::new(
+        plain,
+        counting(Arc::clone(&cleanups), Arc::new(Mutex::new(wait))),
+    );
+    world.start();
+    world.stop();
+    assert!(world.reports.try_recv().is_err(), "the stop goes on");
+    drop(go);
+    assert_eq!(world.stopped(), (0, 0));
+    assert_eq!(cleanups.load(Ordering::SeqCst), 1);
+    world.assert_lawful();
+}
+
 #[test]
 fn wd_33_a_body_that_hangs_is_reported_and_cut_at_the_deadline() {
     let world = World::new(

@@ -170,7 +170,7 @@ fn a_datagram_that_systemd_drops_is_dropped() {
 }
 
 #[test]
-fn a_descriptor_name_cannot_inject() {
+fn wd_57_a_descriptor_name_cannot_inject() {
     let long = "a".repeat(256);
     for name in ["", "a:b", "a\nMAINPID=1", "é", "a\u{7f}", &long] {
         assert!(DescriptorName::new(name).is_err(), "{name:?}");
@@ -181,7 +181,7 @@ fn a_descriptor_name_cannot_inject() {
 proptest! {
     /// sd-notify 0.5.0 sends two words for one status with a newline in it.
     #[test]
-    fn no_status_is_anything_but_a_status(text in "(?s).{0,6000}") {
+    fn wd_57_no_status_is_anything_but_a_status(text in "(?s).{0,6000}") {
         let sent = Message::Status(&text).to_string();
         prop_assert!(sent.len() < MAX_DATAGRAM);
         let read = said(&sent);
