@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use winddown_core::exit;
 
@@ -13,16 +13,31 @@ pub(crate) fn main(args: &ManArgs) -> Result<ExitCode, Problem> {
     let mut command = Cli::command();
     command.build();
     if let Some(directory) = &args.directory {
-        clap_mangen::generate_to(command, directory).map_err(|error| {
-            Problem::new(
-                exit::FAILED,
-                format!("cannot write to {}: {error}", directory.display()),
-            )
-        })?;
+        let verbs = command
+            .get_subcommands()
+            .map(Command::get_name)
+            .filter(|verb| *verb != "help");
+        for verb in std::iter::once(None).chain(verbs.map(Some)) {
+            let (name, page) = page(&command, verb)?;
+            let file = directory.join(format!("{name}.1"));
+            std::fs::write(&file, page).map_err(|error| {
+                Problem::new(
+                    exit::FAILED,
+                    format!("cannot write {}: {error}", file.display()),
+                )
+            })?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
-    let command = match &args.verb {
-        None => command,
+    let (_, page) = page(&command, args.verb.as_deref())?;
+    print(&String::from_utf8_lossy(&page))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The name and the text of the page of `verb`, or of winddown itself.
+fn page(command: &Command, verb: Option<&str>) -> Result<(String, Vec<u8>), Problem> {
+    let command = match verb {
+        None => command.clone(),
         Some(verb) => match command.find_subcommand(verb) {
             Some(found) => {
                 let name = format!("winddown-{verb}");
@@ -40,9 +55,9 @@ pub(crate) fn main(args: &ManArgs) -> Result<ExitCode, Problem> {
             }
         },
     };
+    let name = command.get_name().to_owned();
     let mut page = Vec::new();
     let written = Man::new(command).render(&mut page);
     written.map_err(|error| Problem::new(exit::OWN_FAILURE, error.to_string()))?;
-    print(&String::from_utf8_lossy(&page))?;
-    Ok(ExitCode::SUCCESS)
+    Ok((name, page))
 }

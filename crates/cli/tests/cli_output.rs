@@ -1,0 +1,193 @@
+//! What the command writes: help, completions, manual pages, results and errors.
+
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+use winddown_core::exit::EXIT_CODES;
+
+fn winddown(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_winddown"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// What it wrote to standard output, where it worked.
+#[track_caller]
+fn written(arguments: &[&str]) -> String {
+    let output = winddown(arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    assert_eq!(output.stderr, b"", "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What it wrote to standard error, where it did not.
+#[track_caller]
+fn refused(arguments: &[&str], code: i32) -> String {
+    let output = winddown(arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {output:?}"
+    );
+    assert_eq!(output.stdout, b"", "{arguments:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("error: "), "{said}");
+    said
+}
+
+const VERBS: [&str; 6] = ["run", "rehearse", "host", "check", "completions", "man"];
+
+#[test]
+fn every_verb_has_help_and_a_manual_page() {
+    let all = written(&["--help"]);
+    for verb in VERBS {
+        assert!(all.contains(&format!("\n  {verb} ")), "{all}");
+        let help = written(&[verb, "--help"]);
+        assert!(help.contains(&format!("Usage: winddown {verb}")), "{help}");
+        let page = written(&["man", verb]);
+        let title = format!(".TH winddown-{verb} 1");
+        assert!(page.contains(&title), "{page}");
+    }
+    refused(&["man", "no-such-verb"], 2);
+}
+
+/// WD-72: the table of exit codes is the one in the code, in the help and in the manual.
+#[test]
+fn wd_72_the_exit_codes_are_listed() {
+    for text in [written(&["--help"]), written(&["man"])] {
+        for code in EXIT_CODES {
+            let line = format!("{:>3}  {}", code.code, code.meaning);
+            assert!(text.contains(&line), "no `{line}` in {text}");
+        }
+    }
+}
+
+/// Where mandoc is installed, it finds no error in them.
+#[test]
+fn manual_pages_are_well_formed() {
+    let directory = tempfile::tempdir().unwrap();
+    written(&["man", "--directory", directory.path().to_str().unwrap()]);
+    let mut pages: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    pages.sort();
+    let names: Vec<_> = pages.iter().map(|page| page.file_name().unwrap()).collect();
+    let mut expected = VERBS.map(|verb| format!("winddown-{verb}.1")).to_vec();
+    expected.push("winddown.1".to_owned());
+    expected.sort();
+    assert_eq!(names, expected);
+    let mut mandoc = Command::new("mandoc");
+    match mandoc
+        .args(["-T", "lint", "-W", "error"])
+        .args(&pages)
+        .output()
+    {
+        Ok(lint) => {
+            let said = String::from_utf8_lossy(&lint.stdout);
+            assert!(lint.status.success(), "{said}");
+        }
+        Err(_) => eprintln!("skipped: mandoc is not installed"),
+    }
+}
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = written(&["completions", shell]);
+        for word in ["rehearse", "stop-timeout", "repeat"] {
+            assert!(script.contains(word), "{shell}: no {word}");
+        }
+    }
+    refused(&["completions", "no-such-shell"], 2);
+}
+
+#[test]
+fn the_host_is_told_with_its_evidence() {
+    let text = written(&["host"]);
+    assert!(
+        text.starts_with("host: ") && text.contains("\nevidence:\n"),
+        "{text}"
+    );
+    let json = written(&["host", "--output", "json"]);
+    let host: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for key in ["kind", "in_container", "evidence"] {
+        assert!(!host[key].is_null(), "no {key} in {json}");
+    }
+}
+
+#[test]
+fn a_definition_is_checked_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("winddown.toml");
+    let path = file.to_str().unwrap();
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        ["check", path]
+    };
+    let said = written(&check("command = [\"a\"]\n"));
+    assert_eq!(said, format!("{path} is valid\n"));
+    let said = refused(&check("command = [\"a\"]\n[stop]\ntimeot = \"3s\"\n"), 2);
+    assert!(said.starts_with(&format!("error: {path}:3:1: ")), "{said}");
+    assert!(said.ends_with("hint: did you mean `timeout`?\n"), "{said}");
+    let said = refused(&check("command = [\"a\"]\n[stop]\nsignal = \"TREM\"\n"), 2);
+    assert!(said.starts_with(&format!("error: {path}:3:10: ")), "{said}");
+    let said = refused(&["run", "--config", path], 2);
+    assert!(said.starts_with(&format!("error: {path}:3:10: ")), "{said}");
+    refused(
+        &["check", directory.path().join("none").to_str().unwrap()],
+        2,
+    );
+    let schema = written(&["check", "--schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["title"], "winddown definition file");
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    for arguments in [
+        &["no-such-verb"][..],
+        &["run"],
+        &["rehearse", "--repeat=0", "--", "true"],
+        &["rehearse", "--timeout=3", "--", "true"],
+        &["rehearse", "--signal=TREM", "--", "true"],
+        &["rehearse", "--when=never", "--", "true"],
+    ] {
+        refused(arguments, 2);
+    }
+}
+
+/// A reader that has read enough is no problem of the writer.
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    for arguments in [&["man"][..], &["completions", "bash"], &["--help"]] {
+        let mut command = command(arguments);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        let mut stderr = child.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(said, "", "{arguments:?}");
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
+}
+
+/// Colour is for terminals, and not where `NO_COLOR` is set.
+#[test]
+fn nothing_is_coloured_for_programs() {
+    for arguments in [&["--help"][..], &["no-such-verb"], &["host"]] {
+        let mut command = command(arguments);
+        let output = command.env("NO_COLOR", "1").output().unwrap();
+        let escape = |bytes: &[u8]| bytes.contains(&0x1b);
+        assert!(!escape(&output.stdout) && !escape(&output.stderr));
+    }
+}
