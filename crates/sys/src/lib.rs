@@ -17,6 +17,7 @@ pub mod notify;
 pub mod process;
 mod queue;
 pub mod record;
+pub mod schedule;
 pub mod scm;
 pub mod signal;
 mod source;

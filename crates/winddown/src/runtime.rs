@@ -9,7 +9,7 @@ use winddown_core::report::HookOutcome;
 use winddown_core::scm::Control;
 use winddown_core::{Arrival, Clock, HookId, Input, Meaning, Mechanism, Origin, Timestamp, Wants};
 use winddown_sys::Sources;
-use winddown_sys::{Waitable, Wake, wait_any};
+use winddown_sys::{Waitable, Wake, schedule, wait_any};
 
 use crate::engine::{Engine, Next};
 use crate::error::Error;
@@ -161,6 +161,8 @@ impl Runtime {
         if let Some(sources) = self.sources.get() {
             sources.unblock_on_this_thread();
         }
+        // A signal wakes this thread and the program's that waits for it, which is to have its event first.
+        schedule::interrupt_no_thread();
         loop {
             self.wake.clear();
             if let Some(sources) = self.sources.get() {

@@ -1,0 +1,3 @@
+//! Systems without such a policy.
+
+pub(super) fn interrupt_no_thread() {}
