@@ -19,4 +19,4 @@ pub use error::Error;
 pub use options::{ReadyWhen, RunOptions, StopWhen};
 pub use service::run;
 pub use supervisor::Outcome;
-pub use timeline::{Follow, Moment};
+pub use timeline::{Moment, Observer};

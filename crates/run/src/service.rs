@@ -11,20 +11,20 @@ use crate::error::Error;
 use crate::options::RunOptions;
 use crate::requests::{Controls, Requests};
 use crate::supervisor::{Outcome, Supervisor};
-use crate::timeline::Follow;
+use crate::timeline::Observer;
 
-/// Runs a program until nothing of it is left, under whatever started this process; `follow` is told of each moment.
+/// Runs a program until nothing of it is left, under whatever started this process; `observer` is told what happens.
 ///
 /// Call it while the process has one thread: it takes the host's variables out of the environment, and the signals of the
 /// process belong to it from then on.
 ///
 /// # Errors
 /// [`Error::System`] when the program cannot be started, or when the system refuses what supervision needs.
-pub fn run(options: RunOptions, follow: Option<Follow>) -> Result<Outcome, Error> {
+pub fn run(options: RunOptions, observer: Box<dyn Observer>) -> Result<Outcome, Error> {
     let manager = SystemdHost::of(Environment::take())?;
     let controls = Arc::new(Controls::new()?);
     let outcome = Arc::new(Mutex::new(None));
-    let job = Arc::new(Mutex::new(Some((options.clone(), follow))));
+    let job = Arc::new(Mutex::new(Some((options.clone(), observer))));
 
     let program = {
         let (controls, outcome, job) = (
@@ -35,12 +35,12 @@ pub fn run(options: RunOptions, follow: Option<Follow>) -> Result<Outcome, Error
         let noted = Arc::clone(&controls);
         let wait = options.policy.timeout;
         let body = move |_arguments: Vec<String>| {
-            let Some((options, follow)) = take(&job) else {
+            let Some((options, observer)) = take(&job) else {
                 return;
             };
             let accepted = Accepted::STOP | Accepted::SHUTDOWN | Accepted::PRESHUTDOWN;
             let host = ScmHost::new(Arc::new(SystemScm), accepted, wait);
-            let result = supervise(options, Box::new(host), Some(controls), follow);
+            let result = supervise(options, Box::new(host), Some(controls), observer);
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         };
         ScmProgram::new(Box::new(body), Box::new(move |control| noted.note(control)))
@@ -52,8 +52,8 @@ pub fn run(options: RunOptions, follow: Option<Follow>) -> Result<Outcome, Error
                 Some(manager) => Box::new(manager),
                 None => Box::new(SilentHost),
             };
-            let follow = take(&job).and_then(|(_, follow)| follow);
-            supervise(options, host, None, follow)
+            let observer = take(&job).map_or_else(|| Box::new(()) as _, |(_, observer)| observer);
+            supervise(options, host, None, observer)
         }
         Err(error) => Err(error.into()),
     }
@@ -63,10 +63,10 @@ fn supervise(
     options: RunOptions,
     host: Box<dyn Host>,
     controls: Option<Arc<Controls>>,
-    follow: Option<Follow>,
+    observer: Box<dyn Observer>,
 ) -> Result<Outcome, Error> {
     let requests = Requests::attach(controls)?;
-    Supervisor::run(options, host, &requests, follow)
+    Supervisor::run(options, host, &requests, observer)
 }
 
 fn take<T>(shared: &Mutex<Option<T>>) -> Option<T> {

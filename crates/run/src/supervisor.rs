@@ -19,7 +19,7 @@ use crate::options::{RunOptions, StopWhen};
 use crate::ready::Readiness;
 use crate::requests::{Request, Requests};
 use crate::stopping::Stopping;
-use crate::timeline::{Follow, Moment, Timeline};
+use crate::timeline::{Moment, Observer, Timeline};
 
 /// The least time between two key presses for the second to force (WD-14).
 const FORCE_GAP: Duration = Duration::from_millis(500);
@@ -79,7 +79,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Runs a program until nothing of it is left, and tells `host` about it; `follow` is told of each moment.
+    /// Runs a program until nothing of it is left, and tells `host` and `observer` about it.
     ///
     /// # Errors
     /// [`Error::System`] when the program cannot be started, or when the system refuses what supervision needs.
@@ -87,7 +87,7 @@ impl Supervisor {
         options: RunOptions,
         host: Box<dyn Host>,
         requests: &Requests,
-        follow: Option<Follow>,
+        observer: Box<dyn Observer>,
     ) -> Result<Outcome, Error> {
         let ready = Readiness::new(options.ready)?;
         let tree = Tree::new()?;
@@ -95,9 +95,7 @@ impl Supervisor {
         let started = Monotonic.now();
         let mut timeline = Timeline::default();
         timeline.begin(started);
-        if let Some(follow) = follow {
-            timeline.follow(follow);
-        }
+        timeline.observe(observer);
         timeline.add(started, format!("started as pid {}", child.pid()));
         let mut supervisor = Self {
             options,
@@ -400,6 +398,7 @@ impl Supervisor {
             evidence: stop.evidence,
             notes,
         };
+        self.timeline.report(&report);
         let outcome = Outcome {
             report,
             moments: self.timeline.into_moments(),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use winddown_core::Timestamp;
-use winddown_core::report::{RungRecord, rounded};
+use winddown_core::report::{RungRecord, StopReport, rounded};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -19,11 +19,20 @@ pub struct Moment {
 pub(crate) struct Timeline {
     start: Timestamp,
     moments: Vec<Moment>,
-    follow: Option<Follow>,
+    observer: Option<Box<dyn Observer>>,
 }
 
-/// Is told of each moment as it happens.
-pub type Follow = Box<dyn FnMut(&Moment) + Send>;
+/// Is told what happens, as it happens.
+pub trait Observer: Send {
+    /// Something happened.
+    fn moment(&mut self, _moment: &Moment) {}
+
+    /// The stop has ended with this report. The host hears of the end after this has returned.
+    fn report(&mut self, _report: &StopReport) {}
+}
+
+/// An observer that looks away.
+impl Observer for () {}
 
 impl Timeline {
     pub(crate) fn begin(&mut self, start: Timestamp) {
@@ -35,8 +44,8 @@ impl Timeline {
             at: rounded(now.since(self.start)),
             what: what.into(),
         };
-        if let Some(follow) = &mut self.follow {
-            follow(&moment);
+        if let Some(observer) = &mut self.observer {
+            observer.moment(&moment);
         }
         self.moments.push(moment);
     }
@@ -47,8 +56,14 @@ impl Timeline {
         }
     }
 
-    pub(crate) fn follow(&mut self, follow: Follow) {
-        self.follow = Some(follow);
+    pub(crate) fn observe(&mut self, observer: Box<dyn Observer>) {
+        self.observer = Some(observer);
+    }
+
+    pub(crate) fn report(&mut self, report: &StopReport) {
+        if let Some(observer) = &mut self.observer {
+            observer.report(report);
+        }
     }
 
     pub(crate) fn into_moments(self) -> Vec<Moment> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
 use winddown_core::{Signal, StopPolicy};
-use winddown_run::{Moment, ReadyWhen, RunOptions, StopWhen};
+use winddown_run::{Moment, Observer, ReadyWhen, RunOptions, StopWhen};
 
 use crate::args::{Output, RehearseArgs, When};
 use crate::output::{Problem, print, print_json};
@@ -48,7 +48,7 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
         if output == Output::Text && args.repeat > 1 {
             print(&format!("run {number} of {}\n", args.repeat))?;
         }
-        let outcome = winddown_run::run(options.clone(), follow(output))?;
+        let outcome = winddown_run::run(options.clone(), Box::new(Printer(output)))?;
         if output == Output::Text {
             print(&verdict(&outcome.report))?;
         }
@@ -82,14 +82,16 @@ fn is_interrupted(report: &StopReport) -> bool {
     !matches!(report.asked_by.mechanism.as_str(), "own" | "finished")
 }
 
-/// Prints each moment as it happens.
-fn follow(output: Output) -> Option<winddown_run::Follow> {
-    (output == Output::Text).then(|| {
-        Box::new(|moment: &Moment| {
+/// Prints each moment as it happens, for people.
+struct Printer(Output);
+
+impl Observer for Printer {
+    fn moment(&mut self, moment: &Moment) {
+        if self.0 == Output::Text {
             // The rehearsal goes on where nobody reads along.
             let _ = print(&format!("{:>+9.3}s  {}\n", moment.at, moment.what));
-        }) as winddown_run::Follow
-    })
+        }
+    }
 }
 
 fn verdict(report: &StopReport) -> String {

@@ -1,26 +1,27 @@
 //! `winddown run`.
 
 use std::io::{IsTerminal, stderr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
-use winddown_run::{Definition, Outcome, ReadyWhen, RunOptions};
+use winddown_run::{Definition, Observer, Outcome, ReadyWhen, RunOptions};
 
 use crate::args::{Output, Ready, RunArgs};
-use crate::output::{Problem, print_json};
+use crate::output::{Problem, print};
 use crate::verb::check;
 
 /// How long a stop may take unless somebody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
-    let report_file = args.report.clone();
-    let options = options(args)?;
-    let outcome = winddown_run::run(options, None)?;
-    report(&outcome.report, report_file.as_deref(), output)?;
+    let writer = ReportWriter {
+        file: args.report.clone(),
+        output,
+    };
+    let outcome = winddown_run::run(options(args)?, Box::new(writer))?;
     Ok(end_as(&outcome))
 }
 
@@ -55,27 +56,33 @@ fn options(args: RunArgs) -> Result<RunOptions, Problem> {
     Ok(options)
 }
 
-/// A plain and graceful stop needs no words on a terminal-less standard error; everything else does.
-fn report(report: &StopReport, file: Option<&Path>, output: Output) -> Result<(), Problem> {
-    if let Some(file) = file {
-        let json = serde_json::to_string_pretty(report).expect("reports are plain data");
-        std::fs::write(file, json + "\n").map_err(|error| {
-            Problem::new(
-                exit::OWN_FAILURE,
-                format!(
+/// Writes the report where it was asked for, and on standard error. A plain and graceful stop needs no words there, unless
+/// somebody sits at a terminal.
+struct ReportWriter {
+    file: Option<PathBuf>,
+    output: Output,
+}
+
+impl Observer for ReportWriter {
+    fn report(&mut self, report: &StopReport) {
+        let json = serde_json::to_string_pretty(report).expect("reports are plain data") + "\n";
+        if let Some(file) = &self.file {
+            if let Err(error) = std::fs::write(file, &json) {
+                let what = format!(
                     "cannot write the stop report to {}: {error}",
                     file.display()
-                ),
-            )
-        })?;
+                );
+                Problem::new(exit::OWN_FAILURE, what).report();
+            }
+        }
+        if self.output == Output::Json {
+            if let Err(problem) = print(&json) {
+                problem.report();
+            }
+        } else if stderr().is_terminal() || report.verdict != Verdict::Graceful {
+            eprintln!("winddown: {report}");
+        }
     }
-    if output == Output::Json {
-        return print_json(report);
-    }
-    if stderr().is_terminal() || report.verdict != Verdict::Graceful {
-        eprintln!("winddown: {report}");
-    }
-    Ok(())
 }
 
 /// Ends as the program did: by its signal, or with its code.

@@ -1,0 +1,116 @@
+//! `winddown run` and `winddown rehearse` on Windows (under Wine): behind the SCM and without it.
+#![cfg(windows)]
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use winddown_core::scm::{Control, ServiceState};
+use winddown_sys::scm::client::{NewService, Service};
+use winddown_testkit::{Watchdog, stubborn_program};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const WINDDOWN: &str = env!("CARGO_BIN_EXE_winddown");
+
+/// A service that is stopped and deleted in the end, whatever the test does.
+struct Installed(Service);
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let _ = self.0.control(Control::Stop);
+        let _ = self.0.wait_for(ServiceState::Stopped, PATIENCE);
+        let _ = self.0.delete();
+    }
+}
+
+/// Runs a stubborn program as a service, stops it, and gives the SCM's exit codes and the report.
+fn stopped_service(name: &str, behaviour: &str) -> ((u32, u32), serde_json::Value, Duration) {
+    let _watchdog = Watchdog::arm(Duration::from_secs(90));
+    let directory = TempDir::new().unwrap();
+    let report = directory.path().join("report.json");
+    let service = Service::named(format!("winddown-run-{name}"));
+    let _ = service.delete();
+    let mut arguments: Vec<OsString> =
+        ["run", "--ready", "auto", "--stop-timeout", "3s", "--report"]
+            .map(Into::into)
+            .into();
+    arguments.push(report.clone().into());
+    arguments.push("--".into());
+    arguments.push(stubborn_program().into());
+    arguments.push(behaviour.into());
+    let new = NewService {
+        display_name: format!("winddown run ({name})"),
+        program: PathBuf::from(WINDDOWN),
+        arguments,
+    };
+    service.create(&new).unwrap();
+    let service = Installed(service);
+    let service = &service.0;
+    service.start(&[]).unwrap();
+    service.wait_for(ServiceState::Running, PATIENCE).unwrap();
+    let asked = Instant::now();
+    service.control(Control::Stop).unwrap();
+    let seen = service.wait_for(ServiceState::Stopped, PATIENCE).unwrap();
+    let took = asked.elapsed();
+    // WD-53: the report was written before the SCM heard STOPPED.
+    let written = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    (
+        (seen.status.exit_code, seen.status.specific_exit_code),
+        written,
+        took,
+    )
+}
+
+#[test]
+fn wd_90_a_program_that_hears_ctrl_c_is_stopped_gracefully_by_the_scm() {
+    let (codes, report, _) = stopped_service("graceful", "graceful");
+    assert_eq!(report["verdict"], "graceful", "{report:#}");
+    assert_eq!(report["asked_by"]["mechanism"], "scm");
+    assert_eq!(report["survivors"], 0);
+    assert_eq!(codes, (0, 0));
+}
+
+/// shawl #48: a program that is deaf to Ctrl+C is killed, and the SCM is told so.
+#[test]
+fn wd_90_a_deaf_program_is_killed_at_the_timeout_and_the_scm_sees_it() {
+    let (codes, report, took) = stopped_service("deaf", "ignores-term");
+    assert_eq!(report["verdict"], "forced", "{report:#}");
+    assert_eq!(report["survivors"], 0);
+    assert_eq!(report["proof"]["by"], "job-empty");
+    assert_eq!(codes, (1066, 124));
+    assert!(took >= Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn wd_95_a_rehearsal_judges_a_windows_program() {
+    let _watchdog = Watchdog::arm(Duration::from_secs(60));
+    for (behaviour, verdict, code) in [("graceful", "graceful", 0), ("ignores-term", "forced", 1)] {
+        let rehearsal = Command::new(WINDDOWN)
+            .args(["rehearse", "--timeout", "2s", "--output", "json", "--"])
+            .arg(stubborn_program())
+            .arg(behaviour)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&rehearsal.stdout);
+        let json = &text[text.find("{\n").unwrap_or_default()..];
+        let json: serde_json::Value =
+            serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(json["runs"][0]["report"]["verdict"], verdict, "{json:#}");
+        assert_eq!(rehearsal.status.code(), Some(code));
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_127_with_a_hint() {
+    let _watchdog = Watchdog::arm(Duration::from_secs(60));
+    let run = Command::new(WINDDOWN)
+        .args(["run", "--", "no-such-program"])
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(127));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("hint:"));
+}
