@@ -76,7 +76,10 @@ fn manual_pages_are_well_formed() {
         .map(|entry| entry.unwrap().path())
         .collect();
     pages.sort();
-    let names: Vec<_> = pages.iter().map(|page| page.file_name().unwrap()).collect();
+    let names: Vec<_> = pages
+        .iter()
+        .map(|page| page.file_name().unwrap().to_string_lossy())
+        .collect();
     let mut expected = VERBS.map(|verb| format!("winddown-{verb}.1")).to_vec();
     expected.push("winddown.1".to_owned());
     expected.sort();
