@@ -244,13 +244,15 @@ impl Child {
 
     /// Sends it a signal: itself, not its descendants.
     ///
-    /// On Windows `INT` is `CTRL_C_EVENT` and `TERM`, `QUIT` and `HUP` are `CTRL_BREAK_EVENT` to the child's console group,
-    /// and `KILL` terminates; no other signal exists there.
+    /// On Windows `INT` is Ctrl+C and `QUIT` Ctrl+Break, to every program on the child's console. `TERM` is whatever reaches the
+    /// child: Ctrl+C, or `WM_CLOSE` where it has no console; Ctrl+Break for [`Group::Own`], whose programs do not hear Ctrl+C; and
+    /// only `WM_CLOSE` for [`Group::Same`]. `KILL` terminates. No other signal exists there.
     ///
     /// # Errors
     ///
     /// [`Error::Gone`](crate::Error::Gone) once it has been reaped: never a stranger that has got its number;
-    /// [`Error::Os`](crate::Error::Os) for a signal that this system lacks, and for a process that took other credentials.
+    /// [`Error::Os`](crate::Error::Os) for a signal that this system lacks, and for a process that took other credentials. On
+    /// Windows, at once, when the child can hear none: no console, no window, or the same console as this process.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.imp.signal(signal)
     }

@@ -198,7 +198,7 @@ fn set_environment(command: &mut Command, options: &SpawnOptions) -> Result<()> 
             EnvChange::Remove => command.env_remove(name),
             EnvChange::OwnPid => {
                 return Err(Error::Unsupported {
-                    what: format!("its own process id in a child's {}", name.display()),
+                    what: format!("its own process id in a child's {}", name.to_string_lossy()),
                     instead: "on Windows no protocol needs it",
                 });
             }

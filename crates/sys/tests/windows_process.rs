@@ -1,0 +1,253 @@
+//! Children, console events and jobs on Windows (under Wine): this executable itself, started again.
+#![cfg(windows)]
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::windows::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use winddown_core::Signal;
+use winddown_sys::process::{Child, EnvChange, Exit, Group, SpawnOptions, Stream, spawn};
+use winddown_sys::tree::{Proof, Tree};
+use winddown_sys::{Error, Sources, wait_any};
+use winddown_testkit::Watchdog;
+use windows_sys::Win32::Foundation::STATUS_CONTROL_C_EXIT;
+use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const ROLE: &str = "WINDDOWN_TEST_ROLE";
+
+// ---- the children ----
+
+/// Not a test of its own: what this executable does when a test starts it again, and nothing otherwise.
+#[test]
+fn role() {
+    let Ok(role) = env::var(ROLE) else {
+        return;
+    };
+    match role.as_str() {
+        "arguments" => {
+            for argument in env::args_os()
+                .skip_while(|argument| argument != "--")
+                .skip(1)
+            {
+                say(&format!("argument {argument:?}"));
+            }
+        }
+        "asked" => {
+            let sources = Sources::attach([]).unwrap();
+            say("ready");
+            wait_any(&[sources.wake()], None);
+            let arrival = sources.drain().remove(0);
+            let key = if arrival.interactive { " by a key" } else { "" };
+            say(&format!("asked by {}{key}", arrival.origin.mechanism));
+        }
+        "family" => {
+            let mut grandchild = Command::new(env::current_exe().unwrap())
+                .args(arguments())
+                .env(ROLE, "sleep")
+                .creation_flags(CREATE_NEW_CONSOLE)
+                .spawn()
+                .unwrap();
+            grandchild.wait().unwrap();
+        }
+        "keeper" => {
+            let tree = Tree::new().unwrap();
+            let _child = tree.spawn(&options("family")).unwrap();
+            sleep();
+        }
+        "tied" => {
+            let mut tied = options("sleep");
+            tied.die_with_parent = true;
+            let _child = spawn(&tied).unwrap();
+            sleep();
+        }
+        "sleep" => {
+            say("ready");
+            sleep();
+        }
+        other => panic!("there is no role {other}"),
+    }
+}
+
+/// On a line of its own: the test harness writes to the same stream.
+fn say(line: &str) {
+    println!("\n{line}");
+}
+
+fn sleep() -> ! {
+    std::thread::sleep(2 * PATIENCE);
+    std::process::exit(99)
+}
+
+fn arguments() -> [&'static str; 4] {
+    ["role", "--exact", "--nocapture", "--"]
+}
+
+fn options(role: &str) -> SpawnOptions {
+    let mut options = SpawnOptions::new(env::current_exe().unwrap(), arguments());
+    options.env.push((ROLE.into(), EnvChange::Set(role.into())));
+    options
+}
+
+/// A child whose output the test reads.
+fn piped(role: &str) -> SpawnOptions {
+    SpawnOptions {
+        stdout: Stream::Pipe,
+        ..options(role)
+    }
+}
+
+// ---- the tests ----
+
+fn output(child: &mut Child) -> BufReader<fs::File> {
+    BufReader::new(child.stdout.take().unwrap())
+}
+
+fn wait_for(output: &mut impl BufRead, wanted: &str) {
+    let mut lines = output.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == wanted), "no `{wanted}`");
+}
+
+fn exit(child: &Child) -> Exit {
+    wait_any(&[child], Some(PATIENCE));
+    child.try_wait().unwrap().expect("it has ended")
+}
+
+/// The list of 25 black-box tests, 18: spaces, quotes, trailing backslashes, Unicode.
+#[test]
+fn arguments_arrive_as_they_were_given() {
+    let _watchdog = Watchdog::arm(2 * PATIENCE);
+    let odd = [
+        "two words",
+        r#"a "quoted" \"#,
+        r"C:\my path\",
+        r"\\",
+        "",
+        "é中",
+        "^&|<>%PATH%",
+    ];
+    let mut options = piped("arguments");
+    options.args.extend(odd.map(Into::into));
+    let mut child = spawn(&options).unwrap();
+    let lines = output(&mut child).lines().map(Result::unwrap);
+    let arrived: Vec<_> = lines.filter(|line| line.starts_with("argument")).collect();
+    assert_eq!(
+        arrived,
+        odd.map(|argument| format!("argument {argument:?}"))
+    );
+    assert_eq!(exit(&child), Exit::Code(0));
+}
+
+#[test]
+fn a_request_reaches_a_child_on_its_own_console_and_not_this_process() {
+    let _watchdog = Watchdog::arm(2 * PATIENCE);
+    let sources = Sources::attach([]).unwrap();
+    for signal in [Signal::Int, Signal::Term] {
+        let mut child = spawn(&piped("asked")).unwrap();
+        let mut output = output(&mut child);
+        wait_for(&mut output, "ready");
+        child.signal(signal).unwrap();
+        wait_for(&mut output, "asked by console ctrl-c");
+        assert_eq!(exit(&child), Exit::Code(0));
+        assert!(matches!(child.signal(signal), Err(Error::Gone)));
+    }
+    assert!(sources.drain().is_empty());
+}
+
+#[test]
+fn a_tree_is_asked_once_for_each_console() {
+    let _watchdog = Watchdog::arm(2 * PATIENCE);
+    let tree = Tree::new().unwrap();
+    let mut child = tree.spawn(&piped("asked")).unwrap();
+    let mut output = output(&mut child);
+    wait_for(&mut output, "ready");
+    tree.signal(Signal::Term).unwrap();
+    wait_for(&mut output, "asked by console ctrl-c");
+    assert_eq!(exit(&child), Exit::Code(0));
+    assert_eq!(tree.kill(PATIENCE).unwrap(), Proof::JobEmpty);
+}
+
+/// Windows' own handler exits with `STATUS_CONTROL_C_EXIT`, Wine's with 0: only there is such a death told from a clean end.
+#[test]
+fn a_child_without_a_handler_ends_on_ctrl_c() {
+    let _watchdog = Watchdog::arm(2 * PATIENCE);
+    let mut child = spawn(&piped("sleep")).unwrap();
+    wait_for(&mut output(&mut child), "ready");
+    child.signal(Signal::Int).unwrap();
+    let exit = exit(&child);
+    assert!(
+        [Exit::Code(0), Exit::Code(STATUS_CONTROL_C_EXIT)].contains(&exit),
+        "{exit}"
+    );
+}
+
+#[test]
+fn what_cannot_be_sent_is_an_error_at_once() {
+    let _watchdog = Watchdog::arm(2 * PATIENCE);
+    let mut options = piped("sleep");
+    options.group = Group::Same;
+    let mut child = spawn(&options).unwrap();
+    wait_for(&mut output(&mut child), "ready");
+    for signal in [Signal::Term, Signal::Int, Signal::Usr1] {
+        assert!(child.signal(signal).is_err(), "{signal}");
+    }
+    child.kill().unwrap();
+    assert_eq!(exit(&child), Exit::Code(1));
+}
+
+/// process-wrap #55: a grandchild in a console of its own is in the job too, and the proof is not early.
+#[test]
+fn wd_91_a_tree_holds_a_grandchild_on_another_console() {
+    let _watchdog = Watchdog::arm(2 * PATIENCE);
+    let tree = Tree::new().unwrap();
+    assert_eq!(tree.proof(), Proof::JobEmpty);
+    let mut child = tree.spawn(&piped("family")).unwrap();
+    wait_for(&mut output(&mut child), "ready");
+    let members = tree.members().unwrap();
+    let leader = members.iter().find(|member| member.pid == child.pid());
+    assert_eq!(leader.unwrap().ppid, std::process::id());
+    assert!(
+        members.iter().any(|member| member.ppid == child.pid()),
+        "{members:?}"
+    );
+    assert!(tree.proof().survivors() >= 2);
+    assert!(tree.cpu_time().is_some());
+    assert_eq!(tree.kill(PATIENCE).unwrap(), Proof::JobEmpty);
+    assert_eq!(exit(&child), Exit::Code(1));
+    assert!(tree.members().unwrap().is_empty());
+}
+
+/// winsw #105: no orphans when the supervisor itself is killed.
+#[test]
+fn a_killed_supervisor_leaves_nobody() {
+    let _watchdog = Watchdog::arm(3 * PATIENCE);
+    for role in ["keeper", "tied"] {
+        let mut supervisor = spawn(&piped(role)).unwrap();
+        let mut output = output(&mut supervisor);
+        wait_for(&mut output, "ready");
+        supervisor.kill().unwrap();
+        // The stream ends when the last process that holds it has ended.
+        output.read_to_end(&mut Vec::new()).unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_is_missing_is_told_from_one_that_cannot_run() {
+    let missing = spawn(&SpawnOptions::new("winddown-no-such-program", [""; 0]));
+    assert!(
+        matches!(missing, Err(Error::ProgramNotFound { .. })),
+        "{missing:?}"
+    );
+    let directory = TempDir::new().unwrap();
+    let text = directory.path().join("text.exe");
+    fs::write(&text, "not a program").unwrap();
+    let refused = spawn(&SpawnOptions::new(text, [""; 0]));
+    assert!(
+        matches!(refused, Err(Error::NotExecutable { .. })),
+        "{refused:?}"
+    );
+}
