@@ -60,7 +60,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`Error::Os`](crate::Error::Os) if it is closed, or there are no more descriptors.
+    /// [`Error::Os`] if it is closed, or there are no more descriptors.
     pub fn standard_error() -> Result<Self> {
         #[cfg(unix)]
         let ours = std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned();
@@ -154,9 +154,9 @@ impl SpawnOptions {
 ///
 /// # Errors
 ///
-/// [`Error::ProgramNotFound`](crate::Error::ProgramNotFound) (a shell's 127),
-/// [`Error::NotExecutable`](crate::Error::NotExecutable) (a shell's 126), and
-/// [`Error::Os`](crate::Error::Os) for everything else: no more processes, no such directory, a descriptor that cannot
+/// [`Error::ProgramNotFound`] (a shell's 127),
+/// [`Error::NotExecutable`] (a shell's 126), and
+/// [`Error::Os`] for everything else: no more processes, no such directory, a descriptor that cannot
 /// be passed.
 pub fn spawn(options: &SpawnOptions) -> Result<Child> {
     imp::spawn_into(options, None)
@@ -237,7 +237,7 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`Error::Os`](crate::Error::Os) if somebody else in this process has reaped it.
+    /// [`Error::Os`] if somebody else in this process has reaped it.
     pub fn try_wait(&self) -> Result<Option<Exit>> {
         self.imp.try_wait()
     }
@@ -250,8 +250,8 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`](crate::Error::Gone) once it has been reaped: never a stranger that has got its number;
-    /// [`Error::Os`](crate::Error::Os) for a signal that this system lacks, and for a process that took other credentials. On
+    /// [`Error::Gone`] once it has been reaped: never a stranger that has got its number;
+    /// [`Error::Os`] for a signal that this system lacks, and for a process that took other credentials. On
     /// Windows, at once, when the child can hear none: no console, no window, or the same console as this process.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.imp.signal(signal)
@@ -261,7 +261,7 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// As for [`Child::signal`], except [`Error::Gone`](crate::Error::Gone).
+    /// As for [`Child::signal`], except [`Error::Gone`].
     pub fn kill(&self) -> Result<()> {
         match self.imp.signal(Signal::Kill) {
             Err(crate::Error::Gone) => Ok(()),
