@@ -9,10 +9,16 @@ use crate::session::Session;
 /// Lanes whose tests are the files `tests/LANE_*.rs`. All other tests belong to the lane `unit`.
 const OWN_FILES: [&str; 5] = ["linux", "loom", "pid1", "systemd", "windows"];
 
-/// The names of the integration tests of `lane`, from every package.
+/// The names of the integration tests of `lane`, from every package. None at all is an error: a lane
+/// that tests nothing shows nothing.
 pub(crate) fn of_lane(lane: &str) -> Result<Vec<String>, Error> {
     let mut names = of_kind("test", "Cargo.toml")?;
     names.retain(|name| lane_of(name) == lane);
+    if names.is_empty() {
+        return Err(Error::Unusable(format!(
+            "no test belongs to the lane {lane}"
+        )));
+    }
     Ok(names)
 }
 

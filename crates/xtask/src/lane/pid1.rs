@@ -21,10 +21,6 @@ pub(super) const LANE: Lane = Lane {
 
 fn run(session: &mut Session) -> Result<(), Error> {
     let names = targets::of_lane("pid1")?;
-    if names.is_empty() {
-        println!("no tests yet");
-        return Ok(());
-    }
     targets::build_programs(session)?;
     session.check(
         Cmd::cargo()

@@ -46,10 +46,6 @@ pub(super) const LANE: Lane = Lane {
 
 fn run(session: &mut Session) -> Result<(), Error> {
     let names = targets::of_lane("systemd")?;
-    if names.is_empty() {
-        println!("no tests yet");
-        return Ok(());
-    }
     targets::build_programs(session)?;
     let mut container = boot()?;
     let leader = wait_for_leader(&container)?;
