@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use winddown_core::Signal;
@@ -13,11 +14,18 @@ use winddown_sys::process::{
     Child, EnvChange, Exit, Group, Runtime, SpawnOptions, State, Stream, evidence, facts, spawn,
 };
 use winddown_sys::{Error, signal, wait_any};
+use winddown_testkit::{Census, Watchdog};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// Marks what the tests start, for the watchdog to kill.
+static CENSUS: LazyLock<Census> = LazyLock::new(Census::begin);
+
 fn sh(script: &str) -> SpawnOptions {
-    SpawnOptions::new("sh", ["-c", script])
+    let (name, mark) = CENSUS.variable();
+    let mut options = SpawnOptions::new("sh", ["-c", script]);
+    options.env = vec![(name.into(), EnvChange::Set(mark.into()))];
+    options
 }
 
 #[track_caller]
@@ -31,6 +39,7 @@ fn end_of(child: &Child) -> Exit {
 
 #[track_caller]
 fn output_of(mut options: SpawnOptions) -> String {
+    let _watchdog = Watchdog::arm(LIMIT);
     options.stdout = Stream::Pipe;
     let mut child = spawn(&options).unwrap();
     let mut output = String::new();
@@ -46,6 +55,7 @@ fn words(text: &str) -> Vec<&str> {
 
 /// Starts `script`, which prints a line once it is set up, and waits for that.
 fn started(script: &str) -> Child {
+    let _watchdog = Watchdog::arm(LIMIT);
     let mut options = sh(script);
     options.stdout = Stream::Pipe;
     let child = spawn(&options).unwrap();
@@ -170,12 +180,12 @@ fn wd_84_a_child_starts_with_clean_signals() {
 #[test]
 fn the_environment_is_changed_in_order() {
     let mut options = sh("echo $GONE $SET $OWN $$");
-    options.env = vec![
+    options.env.extend([
         ("GONE".into(), EnvChange::Set("x".into())),
         ("GONE".into(), EnvChange::Remove),
         ("SET".into(), EnvChange::Set("value".into())),
         ("OWN".into(), EnvChange::OwnPid),
-    ];
+    ]);
     let output = output_of(options);
     let [set, own, pid] = words(&output)[..] else {
         panic!("{output}");
