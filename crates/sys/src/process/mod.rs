@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | a wait that can be polled | pidfd | kqueue, `EVFILT_PROC` | process handle |
 //! | identity while signalling | pidfd | the child is not reaped meanwhile | process handle |
-//! | [`SpawnOptions::die_with_parent`] | `PR_SET_PDEATHSIG` | FreeBSD `PROC_PDEATHSIG_CTL`; elsewhere refused | job, kill on close |
+//! | [`SpawnOptions::die_with_parent`] | `PR_SET_PDEATHSIG` | refused | job, kill on close |
 //! | [`facts()`], [`evidence()`] | `/proc` | none | none |
 
 #[cfg_attr(unix, path = "unix.rs")]
