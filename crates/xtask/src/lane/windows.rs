@@ -62,7 +62,13 @@ fn run(session: &mut Session) -> Result<(), Error> {
     make_prefix(session)?;
     session.prepare(
         cargo()
-            .args(["build", "--package=winddown-testkit", "--example=keepalive"])
+            .args([
+                "build",
+                "--workspace",
+                "--exclude=xtask",
+                "--bins",
+                "--examples",
+            ])
             .args(build_for(TARGET))
             .limit_seconds(900),
     )?;
@@ -84,6 +90,8 @@ fn run(session: &mut Session) -> Result<(), Error> {
             .args(build_for(TARGET))
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine-stable")
             .env("WINDDOWN_EVENT_LOG", event_log())
+            // insta would ask cargo, which is no Windows program here.
+            .env("INSTA_WORKSPACE_ROOT", workspace::root())
             .limit_seconds(1200),
     )?;
     // It reads its input to the end.
