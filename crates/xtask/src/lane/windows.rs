@@ -156,6 +156,7 @@ fn make_prefix(session: &mut Session) -> Result<(), Error> {
 /// What services report to the event log is written to [`event_log`], by Wine itself. Output goes
 /// to files because the prefix's own processes inherit it and outlive each test.
 fn start_services() -> Result<Child, Error> {
+    let log = workspace::target("wine/keepalive.log");
     let keepalive = wine()
         .arg(
             workspace::target("cross")
@@ -163,8 +164,13 @@ fn start_services() -> Result<Child, Error> {
                 .join("debug/examples/keepalive.exe"),
         )
         .env("WINEDEBUG", "-all,warn+eventlog")
-        .spawn_into(&workspace::target("wine/keepalive.log"), &event_log())?;
-    for _ in 0..60 {
+        .spawn_into(&log, &event_log())?;
+    for _ in 0..160 {
+        // Only then has the prefix been started by it, and reports its events to the right file.
+        if !fs::read_to_string(&log).unwrap_or_default().contains("up") {
+            thread::sleep(Duration::from_millis(250));
+            continue;
+        }
         let query = wine()
             .args(["sc", "query", "Spooler"])
             .limit_seconds(20)
