@@ -1,5 +1,7 @@
 //! The decisions of a running service, under its one lock: carries out what `winddown_core` decides.
 
+mod report;
+
 use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use crate::sink::ReportSink;
 use crate::stop::Stop;
 use crate::subscription::{CAPACITY, Queue};
 use crate::worker::{Hook, Worker};
+use report::record_of;
 
 /// The least time between two key presses for the second to force (WD-14).
 const FORCE_GAP: Duration = Duration::from_millis(500);
@@ -465,91 +468,6 @@ impl Engine {
         runtime.set_finished();
         exit
     }
-
-    fn report(&self, runtime: &Arc<Runtime>, now: Timestamp) -> StopReport {
-        let stop = self.stop.as_ref().expect("only a stop finishes a service");
-        let asked_at = stop.budget.start();
-        let phases = self.sequence.records(asked_at);
-        let mut stragglers = runtime.guards.stragglers();
-        stragglers.extend(self.sequence.unfinished().map(|(name, place)| Straggler {
-            kind: "hook".to_owned(),
-            name: name.to_owned(),
-            origin: place.to_string(),
-            count: 1,
-        }));
-        if matches!(self.body, Body::Running) {
-            stragglers.push(Straggler {
-                kind: "body".to_owned(),
-                name: self.settings.name.clone(),
-                origin: "the closure given to run".to_owned(),
-                count: 1,
-            });
-        }
-        let outcomes = || {
-            phases
-                .iter()
-                .flat_map(|phase| &phase.hooks)
-                .map(|hook| &hook.outcome)
-        };
-        let skipped = outcomes().any(|outcome| *outcome == HookOutcome::Skipped);
-        let broken =
-            outcomes().any(|o| matches!(o, HookOutcome::Failed(_) | HookOutcome::Panicked(_)));
-        let body_error = match &self.body {
-            Body::Returned(Err((_, message))) => Some(message),
-            _ => None,
-        };
-        let verdict = if !stragglers.is_empty() || skipped {
-            Verdict::Forced
-        } else if broken || body_error.is_some() {
-            Verdict::Failed
-        } else {
-            Verdict::Graceful
-        };
-        StopReport {
-            service: self.settings.name.clone(),
-            pid: std::process::id(),
-            verdict,
-            asked_by: stop.asker.origin().into(),
-            also_asked: stop
-                .also
-                .iter()
-                .map(|asker| asker.origin().into())
-                .collect(),
-            at: stop.at,
-            deadline: rounded(stop.limit),
-            seconds: rounded(now.since(asked_at)),
-            phases,
-            ladder: Vec::new(),
-            stragglers,
-            survivors: 0,
-            proof: Proof::ProcessExit,
-            exit: None,
-            evidence: Vec::new(),
-            notes: body_error.into_iter().cloned().collect(),
-        }
-    }
-
-    fn exit_for(&self, report: &StopReport) -> Exit {
-        let stop = self.stop.as_ref().expect("only a stop finishes a service");
-        match (report.verdict, stop.asker.mechanism()) {
-            (Verdict::Forced, _) => Exit::Forced,
-            (Verdict::Graceful, Mechanism::Signal(signal @ (Signal::Int | Signal::Quit)))
-                if stop.interactive =>
-            {
-                Exit::Died(*signal)
-            }
-            (Verdict::Graceful, _) => Exit::Clean,
-            _ => Exit::Failed(self.failure_code()),
-        }
-    }
-
-    /// The code that the body or else the first failed hook asked for.
-    fn failure_code(&self) -> u8 {
-        match &self.body {
-            Body::Returned(Err((code, _))) => *code,
-            _ => self.hook_failure.unwrap_or(1),
-        }
-    }
 }
 
 /// Whether a body gave this error because a stop came before it was done starting, which is no failure of its own (WD-3).
@@ -558,13 +476,6 @@ fn tells_of_stop(error: &BoxError) -> bool {
         error.downcast_ref(),
         Some(Error::Stopping | Error::TooLate { .. })
     )
-}
-
-fn record_of(exit: Exit) -> ExitRecord {
-    match exit {
-        Exit::Died(signal) => ExitRecord::Signal(signal.to_string()),
-        other => ExitRecord::Code(i32::from(other.code())),
-    }
 }
 
 /// The text of a panic.
