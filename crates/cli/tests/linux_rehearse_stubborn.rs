@@ -288,7 +288,8 @@ fn wd_14_ctrl_c_asks_and_ctrl_c_again_forces() {
     ] {
         let place = Place::new();
         let program = stubborn(words).join(" ");
-        let line = format!("{WINDDOWN} rehearse --when 1h --timeout 1h -- {program}");
+        // Without exec the shell that `script` starts would be there for Ctrl+C too, and answer 130 itself.
+        let line = format!("exec {WINDDOWN} rehearse --when 1h --timeout 1h -- {program}");
         // It gives its command a terminal, whose keyboard is its own standard input.
         let mut command = place.command("script", ["-qec", &line, "/dev/null"]);
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
