@@ -101,7 +101,10 @@ impl Definition {
 
 #[cfg(test)]
 mod tests {
+    use winddown_core::Signal;
+
     use super::*;
+    use crate::ReadyWhen;
 
     #[test]
     fn a_whole_definition_is_read() {

@@ -8,7 +8,7 @@ use winddown_core::{format_duration, parse_duration};
 
 /// A duration as text: `500ms`, `30s`, `2m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DurationText(pub Duration);
+pub struct DurationText(pub(crate) Duration);
 
 impl<'de> Deserialize<'de> for DurationText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
