@@ -12,12 +12,12 @@ mod imp;
 mod poll;
 
 #[cfg(unix)]
-pub use poll::Descriptor;
+pub use poll::{Descriptor, OwnedDescriptor};
 
 #[cfg(windows)]
-pub use imp::Descriptor;
-#[cfg(windows)]
 pub(crate) use imp::is_signalled;
+#[cfg(windows)]
+pub use imp::{Descriptor, OwnedDescriptor};
 
 /// A latch that one thread sets and others wait for, also among other things ([`wait_any`]).
 ///

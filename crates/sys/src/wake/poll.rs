@@ -1,6 +1,6 @@
 //! Waiting on file descriptors.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -10,6 +10,15 @@ use super::Waitable;
 
 /// The file descriptor of a [`Waitable`] on Unix; the handle of one on Windows.
 pub type Descriptor<'a> = BorrowedFd<'a>;
+
+/// A [`Descriptor`] that is closed when it is dropped.
+pub type OwnedDescriptor = OwnedFd;
+
+impl Waitable for OwnedDescriptor {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.as_fd()
+    }
+}
 
 /// What `poll(2)` takes at most, where the system has no `ppoll`.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);

@@ -17,6 +17,15 @@ use crate::{Error, Result};
 /// The file descriptor of a [`Waitable`] on Unix; the handle of one on Windows.
 pub type Descriptor<'a> = BorrowedHandle<'a>;
 
+/// A [`Descriptor`] that is closed when it is dropped.
+pub type OwnedDescriptor = OwnedHandle;
+
+impl Waitable for OwnedDescriptor {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.as_handle()
+    }
+}
+
 /// How many handles one call can wait for.
 const MOST: usize = MAXIMUM_WAIT_OBJECTS as usize;
 
