@@ -5,18 +5,17 @@
 
 mod definition;
 mod error;
-mod judge;
+mod hosting;
 mod options;
-mod ready;
+mod outcome;
 mod requests;
 mod service;
-mod stopping;
 mod supervisor;
 mod timeline;
 
 pub use definition::{Definition, DefinitionError};
 pub use error::Error;
-pub use options::{ReadyWhen, RunOptions, StopWhen};
-pub use service::run;
-pub use supervisor::Outcome;
+pub use hosting::run;
+pub use options::{ReadyWhen, RunOptions, ServiceOptions, StopWhen};
+pub use outcome::Outcome;
 pub use timeline::{Moment, Observer};

@@ -8,9 +8,42 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use winddown_core::{Signal, StopPolicy};
 
-/// What to supervise, and how.
+/// What to supervise: one service or many.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
+    /// The name of the whole: under the Windows SCM the service's name.
+    pub name: String,
+    /// The services; their names differ.
+    pub services: Vec<ServiceOptions>,
+    /// How long the stop of all of them may take; without it, each may take its own time.
+    pub timeout: Option<Duration>,
+    /// Asks for the stop by itself: a rehearsal.
+    pub stop_when: Option<StopWhen>,
+}
+
+impl RunOptions {
+    /// Supervises one service.
+    #[must_use]
+    pub fn single(service: ServiceOptions) -> Self {
+        Self {
+            name: service.name.clone(),
+            services: vec![service],
+            timeout: None,
+            stop_when: None,
+        }
+    }
+
+    /// How long the stop of all of them takes at most.
+    pub(crate) fn timeout(&self) -> Duration {
+        let own = self.services.iter().map(|service| service.policy.timeout);
+        let own = own.max().unwrap_or_default();
+        self.timeout.map_or(own, |timeout| timeout.min(own))
+    }
+}
+
+/// A program to supervise, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceOptions {
     /// The name in reports; the program's file name unless the user chose one.
     pub name: String,
     /// The program and its arguments.
@@ -29,8 +62,26 @@ pub struct RunOptions {
     pub ready_timeout: Duration,
     /// Sends the program's standard output to standard error, where standard output is winddown's own.
     pub output_to_stderr: bool,
-    /// Asks the program to stop by itself: a rehearsal.
-    pub stop_when: Option<StopWhen>,
+}
+
+impl ServiceOptions {
+    /// Supervises `command`, which must not be empty, with a `TERM` ladder of `timeout`.
+    #[must_use]
+    pub fn new(command: Vec<OsString>, timeout: Duration) -> Self {
+        let program = command.first().map(Path::new);
+        let name = program.and_then(Path::file_name).unwrap_or_default();
+        Self {
+            name: name.to_string_lossy().into_owned(),
+            command,
+            directory: None,
+            environment: Vec::new(),
+            policy: StopPolicy::new(Signal::Term, timeout),
+            signal_chosen: false,
+            ready: ReadyWhen::Spawned,
+            ready_timeout: Duration::from_secs(60),
+            output_to_stderr: false,
+        }
+    }
 }
 
 /// When a program counts as ready.
@@ -55,25 +106,4 @@ pub enum StopWhen {
     Ready,
     /// This long after the start.
     After(Duration),
-}
-
-impl RunOptions {
-    /// Supervises `command`, which must not be empty, with a `TERM` ladder of `timeout`.
-    #[must_use]
-    pub fn new(command: Vec<OsString>, timeout: Duration) -> Self {
-        let program = command.first().map(Path::new);
-        let name = program.and_then(Path::file_name).unwrap_or_default();
-        Self {
-            name: name.to_string_lossy().into_owned(),
-            command,
-            directory: None,
-            environment: Vec::new(),
-            policy: StopPolicy::new(Signal::Term, timeout),
-            signal_chosen: false,
-            ready: ReadyWhen::Spawned,
-            ready_timeout: Duration::from_secs(60),
-            output_to_stderr: false,
-            stop_when: None,
-        }
-    }
 }

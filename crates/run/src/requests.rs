@@ -32,12 +32,14 @@ impl Requests {
     }
 
     /// What to wait for.
-    pub(crate) fn waitables(&self) -> impl Iterator<Item = &dyn Waitable> {
+    pub(crate) fn waitables(&self) -> Vec<&dyn Waitable> {
         let controls = self
             .controls
             .as_ref()
             .map(|controls| &controls.wake as &dyn Waitable);
-        std::iter::once(&self.signals as &dyn Waitable).chain(controls)
+        std::iter::once(&self.signals as &dyn Waitable)
+            .chain(controls)
+            .collect()
     }
 
     /// Takes what has arrived.

@@ -1,4 +1,7 @@
-//! What happened when: [`Timeline`].
+//! What happens, told as it happens: [`Observer`].
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,65 +11,60 @@ use winddown_core::report::{RungRecord, StopReport, rounded};
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Moment {
-    /// When, in seconds after the program was started.
+    /// When, in seconds after the service was first started.
     pub at: f64,
     /// What.
     pub what: String,
 }
 
-/// What happened to a program, in order.
-#[derive(Default)]
-pub(crate) struct Timeline {
-    start: Timestamp,
-    moments: Vec<Moment>,
-    observer: Option<Box<dyn Observer>>,
-}
-
 /// Is told what happens, as it happens.
 pub trait Observer: Send {
-    /// Something happened.
-    fn moment(&mut self, _moment: &Moment) {}
+    /// Something happened to a service.
+    fn moment(&mut self, _service: &str, _moment: &Moment) {}
 
-    /// The stop has ended with this report. The host hears of the end after this has returned.
+    /// A stop has ended with this report. The host hears of the last one's end after this has returned.
     fn report(&mut self, _report: &StopReport) {}
 }
 
 /// An observer that looks away.
 impl Observer for () {}
 
+/// What happens to one service, told to the observer of all.
+#[derive(Clone)]
+pub(crate) struct Timeline {
+    service: Rc<str>,
+    start: Timestamp,
+    observer: Rc<RefCell<Box<dyn Observer>>>,
+}
+
 impl Timeline {
-    pub(crate) fn begin(&mut self, start: Timestamp) {
-        self.start = start;
+    pub(crate) fn new(
+        service: &str,
+        start: Timestamp,
+        observer: &Rc<RefCell<Box<dyn Observer>>>,
+    ) -> Self {
+        Self {
+            service: service.into(),
+            start,
+            observer: Rc::clone(observer),
+        }
     }
 
-    pub(crate) fn add(&mut self, now: Timestamp, what: impl Into<String>) {
+    pub(crate) fn add(&self, now: Timestamp, what: impl Into<String>) {
         let moment = Moment {
             at: rounded(now.since(self.start)),
             what: what.into(),
         };
-        if let Some(observer) = &mut self.observer {
-            observer.moment(&moment);
-        }
-        self.moments.push(moment);
+        self.observer.borrow_mut().moment(&self.service, &moment);
     }
 
-    pub(crate) fn add_rungs(&mut self, now: Timestamp, rungs: &[RungRecord]) {
+    pub(crate) fn add_rungs(&self, now: Timestamp, rungs: &[RungRecord]) {
         for rung in rungs {
             self.add(now, format!("{}: {}", rung.rung, rung.outcome));
         }
     }
 
-    pub(crate) fn observe(&mut self, observer: Box<dyn Observer>) {
-        self.observer = Some(observer);
-    }
-
-    pub(crate) fn report(&mut self, report: &StopReport) {
-        if let Some(observer) = &mut self.observer {
-            observer.report(report);
-        }
-    }
-
-    pub(crate) fn into_moments(self) -> Vec<Moment> {
-        self.moments
+    pub(crate) fn report(&self, report: &StopReport) {
+        self.observer.borrow_mut().report(report);
     }
 }

@@ -1,13 +1,14 @@
 //! `winddown rehearse`.
 
 use std::process::ExitCode;
+use std::sync::mpsc::{self, Sender};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
 use winddown_core::{Signal, StopPolicy};
-use winddown_run::{Moment, Observer, ReadyWhen, RunOptions, StopWhen};
+use winddown_run::{Moment, Observer, ReadyWhen, RunOptions, ServiceOptions, StopWhen};
 
 use crate::args::{Output, RehearseArgs, When};
 use crate::output::{Problem, print, print_json};
@@ -31,12 +32,13 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Problem> {
-    let mut options = RunOptions::new(args.command, args.timeout);
-    options.policy = StopPolicy::new(args.signal.unwrap_or(Signal::Term), args.timeout);
-    options.signal_chosen = args.signal.is_some();
-    options.ready = ReadyWhen::Auto;
-    options.ready_timeout = args.ready_timeout;
-    options.output_to_stderr = output == Output::Json;
+    let mut service = ServiceOptions::new(args.command, args.timeout);
+    service.policy = StopPolicy::new(args.signal.unwrap_or(Signal::Term), args.timeout);
+    service.signal_chosen = args.signal.is_some();
+    service.ready = ReadyWhen::Auto;
+    service.ready_timeout = args.ready_timeout;
+    service.output_to_stderr = output == Output::Json;
+    let mut options = RunOptions::single(service);
     options.stop_when = Some(match args.when {
         When::Start => StopWhen::Started,
         When::Ready => StopWhen::Ready,
@@ -48,14 +50,19 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
         if output == Output::Text && args.repeat > 1 {
             print(&format!("run {number} of {}\n", args.repeat))?;
         }
-        let outcome = winddown_run::run(options.clone(), Box::new(Printer(output)))?;
+        let (sender, told) = mpsc::channel();
+        let printer = Printer { output, sender };
+        let outcome = winddown_run::run(options.clone(), Box::new(printer))?;
+        let Some(report) = outcome.reports().next().cloned() else {
+            break;
+        };
         if output == Output::Text {
-            print(&verdict(&outcome.report))?;
+            print(&verdict(&report))?;
         }
-        let interrupted = is_interrupted(&outcome.report);
+        let interrupted = is_interrupted(&report);
         runs.push(Run {
-            timeline: outcome.moments,
-            report: outcome.report,
+            timeline: told.into_iter().collect(),
+            report,
         });
         if interrupted {
             break;
@@ -82,12 +89,17 @@ fn is_interrupted(report: &StopReport) -> bool {
     !matches!(report.asked_by.mechanism.as_str(), "own" | "finished")
 }
 
-/// Prints each moment as it happens, for people.
-struct Printer(Output);
+/// Keeps each moment, and prints it as it happens, for people.
+struct Printer {
+    output: Output,
+    sender: Sender<Moment>,
+}
 
 impl Observer for Printer {
-    fn moment(&mut self, moment: &Moment) {
-        if self.0 == Output::Text {
+    fn moment(&mut self, _service: &str, moment: &Moment) {
+        // The receiver outlives the run.
+        let _ = self.sender.send(moment.clone());
+        if self.output == Output::Text {
             // The rehearsal goes on where nobody reads along.
             let _ = print(&format!("{:>+9.3}s  {}\n", moment.at, moment.what));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
-use winddown_run::{Definition, Observer, Outcome, ReadyWhen, RunOptions};
+use winddown_run::{Definition, Observer, Outcome, ReadyWhen, RunOptions, ServiceOptions};
 
 use crate::args::{Output, Ready, RunArgs};
 use crate::output::{Problem, print};
@@ -21,11 +21,11 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
         file: args.report.clone(),
         output,
     };
-    let outcome = winddown_run::run(options(args)?, Box::new(writer))?;
+    let outcome = winddown_run::run(RunOptions::single(options(args)?), Box::new(writer))?;
     Ok(end_as(&outcome))
 }
 
-fn options(args: RunArgs) -> Result<RunOptions, Problem> {
+fn options(args: RunArgs) -> Result<ServiceOptions, Problem> {
     let mut options = match &args.config {
         Some(file) => {
             let mut options = Definition::into_options(check::load(file)?, DEFAULT_TIMEOUT);
@@ -34,7 +34,7 @@ fn options(args: RunArgs) -> Result<RunOptions, Problem> {
             }
             options
         }
-        None => RunOptions::new(args.command, DEFAULT_TIMEOUT),
+        None => ServiceOptions::new(args.command, DEFAULT_TIMEOUT),
     };
     if let Some(name) = args.name {
         options.name = name;

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use winddown_core::StopPolicy;
 
-use crate::options::RunOptions;
+use crate::options::ServiceOptions;
 
 pub use error::DefinitionError;
 use ready::Ready;
@@ -67,13 +67,13 @@ impl Definition {
 
     /// The options of a run; a stop may take `default_timeout` unless the definition says otherwise.
     #[must_use]
-    pub fn into_options(self, default_timeout: Duration) -> RunOptions {
+    pub fn into_options(self, default_timeout: Duration) -> ServiceOptions {
         let command: Vec<OsString> = self.command.into_iter().map(Into::into).collect();
         let timeout = self
             .stop
             .timeout
             .map_or(default_timeout, |timeout| timeout.0);
-        let mut options = RunOptions::new(command, timeout);
+        let mut options = ServiceOptions::new(command, timeout);
         if let Some(name) = self.name {
             options.name = name;
         }

@@ -19,7 +19,6 @@ pub(crate) struct Stopping {
     pub(crate) also: Vec<Origin>,
     pub(crate) begun: Timestamp,
     pub(crate) at: WallTime,
-    pub(crate) interactive: bool,
     /// The signal that asks the program.
     pub(crate) signal: Signal,
     /// What was known of the program before it was asked.
@@ -38,14 +37,12 @@ impl Stopping {
         origin: Origin,
         begun: Timestamp,
         signal: Signal,
-        interactive: bool,
     ) -> Self {
         Self {
             origin,
             also: Vec::new(),
             begun,
             at: WallTime::now(),
-            interactive,
             signal,
             facts: None,
             rungs: Vec::new(),
@@ -170,7 +167,7 @@ impl Stopping {
                 }
                 let proof = tree.kill(KILL_CONFIRM)?;
                 let outcome = proof.to_string();
-                self.proof = Some(crate::supervisor::proof_of(proof));
+                self.proof = Some(super::run::proof_of(proof));
                 Ok(outcome)
             }
             Rung::CtrlC => child.signal(Signal::Int).map(|()| "sent".to_owned()),

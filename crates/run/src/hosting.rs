@@ -9,8 +9,9 @@ use winddown_sys::scm::SystemScm;
 
 use crate::error::Error;
 use crate::options::RunOptions;
+use crate::outcome::Outcome;
 use crate::requests::{Controls, Requests};
-use crate::supervisor::{Outcome, Supervisor};
+use crate::supervisor::Supervisor;
 use crate::timeline::Observer;
 
 /// Runs a program until nothing of it is left, under whatever started this process; `observer` is told what happens.
@@ -33,7 +34,7 @@ pub fn run(options: RunOptions, observer: Box<dyn Observer>) -> Result<Outcome, 
             Arc::clone(&job),
         );
         let noted = Arc::clone(&controls);
-        let wait = options.policy.timeout;
+        let wait = options.timeout();
         let body = move |_arguments: Vec<String>| {
             let Some((options, observer)) = take(&job) else {
                 return;

@@ -1,0 +1,408 @@
+//! One run of a service's program: from its start until nothing of it is left.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use winddown_core::report::{ExitRecord, Proof, StopReport, Verdict, rounded};
+use winddown_core::{
+    Arrival, Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp, exit,
+    format_duration, transition,
+};
+use winddown_sys::notify::MANAGER_VARIABLES;
+use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
+use winddown_sys::tree::{self, Tree};
+use winddown_sys::{Monotonic, Waitable, signal};
+
+use super::judge::{Evidence, judge};
+use super::ready::Readiness;
+use super::stopping::Stopping;
+use crate::error::Error;
+use crate::options::ServiceOptions;
+use crate::timeline::Timeline;
+
+/// How often emptiness is looked at once the leader has gone, where the system does not tell of it.
+const LOOK_FOR_EMPTY: Duration = Duration::from_millis(10);
+
+/// A wish for the stop of a service.
+#[derive(Clone, Debug)]
+pub(crate) struct StopRequest {
+    pub(crate) arrival: Arrival,
+    /// When the host's patience ends.
+    pub(crate) until: Option<Timestamp>,
+    /// Whether what is left is to be killed now.
+    pub(crate) force: bool,
+}
+
+impl StopRequest {
+    /// winddown's own wish, for the reason `name`.
+    pub(crate) fn own(now: Timestamp, name: impl Into<String>) -> Self {
+        let origin = Origin {
+            name: Some(name.into()),
+            ..Origin::of(Mechanism::Own)
+        };
+        Self {
+            arrival: Arrival {
+                origin,
+                at: now,
+                interactive: false,
+            },
+            until: None,
+            force: false,
+        }
+    }
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) report: StopReport,
+    pub(crate) exit: Exit,
+    /// Whether somebody had asked for it.
+    pub(crate) asked: bool,
+}
+
+/// A program that runs, is becoming ready, or is being stopped.
+pub(crate) struct Run {
+    options: Rc<ServiceOptions>,
+    timeline: Timeline,
+    state: State,
+    ready: Readiness,
+    tree: Tree,
+    child: Child,
+    started: Timestamp,
+    exit: Option<Exit>,
+    empty: bool,
+    stop: Option<Stopping>,
+    never_ready: bool,
+    rehearsal: bool,
+}
+
+impl Run {
+    pub(super) fn start(
+        options: &Rc<ServiceOptions>,
+        timeline: &Timeline,
+        rehearsal: bool,
+    ) -> Result<Self, Error> {
+        let ready = Readiness::new(options.ready)?;
+        let tree = Tree::new()?;
+        let child = tree.spawn(&spawn_options(options, &ready)?)?;
+        let started = Monotonic.now();
+        timeline.add(started, format!("started as pid {}", child.pid()));
+        Ok(Self {
+            options: Rc::clone(options),
+            timeline: timeline.clone(),
+            state: State::Starting,
+            ready,
+            tree,
+            child,
+            started,
+            exit: None,
+            empty: false,
+            stop: None,
+            never_ready: false,
+            rehearsal,
+        })
+    }
+
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) fn stop_deadline(&self) -> Option<Timestamp> {
+        self.stop.as_ref().map(Stopping::deadline)
+    }
+
+    /// Reaps descendants that this process inherited.
+    pub(super) fn reap(&self) {
+        self.tree.reap();
+    }
+
+    pub(super) const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// What it waits for.
+    pub(super) fn sources<'a>(&'a self, sources: &mut Vec<&'a dyn Waitable>) {
+        if self.exit.is_none() {
+            sources.push(&self.child);
+        }
+        if let Some(server) = &self.ready.server {
+            sources.push(server);
+        }
+    }
+
+    /// Goes as far as it can; when to call again at the latest.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        self.look_at_child(now)?;
+        self.ready.receive();
+        let next = self.look_at_ready(now).min(self.climb(now));
+        Ok(match (self.exit, self.empty) {
+            (Some(_), false) => next.min(now + LOOK_FOR_EMPTY),
+            _ => next,
+        })
+    }
+
+    /// Passes a signal on to the program.
+    pub(super) fn forward(&self, signal: Signal) {
+        if self.exit.is_none() {
+            // The program may end at this very moment; then there is nobody to tell.
+            let _ = self.child.signal(signal);
+        }
+    }
+
+    pub(super) fn request_stop(&mut self, request: &StopRequest, now: Timestamp) {
+        let input = match request.force {
+            true => Input::Force,
+            false => Input::Stop,
+        };
+        self.apply(input, Some(request), now);
+    }
+
+    fn look_at_child(&mut self, now: Timestamp) -> Result<(), Error> {
+        if self.exit.is_none() {
+            if let Some(exit) = self.child.try_wait()? {
+                self.exit = Some(exit);
+                self.timeline.add(now, format!("the program ended: {exit}"));
+                self.apply(Input::Returned, None, now);
+            }
+        }
+        if self.exit.is_some() && !self.empty {
+            let (proof, survivors) = proof_of(self.tree.proof());
+            self.empty = !matches!(proof, Proof::Unproven(_));
+            if let Some(stop) = &mut self.stop {
+                stop.proof = Some((proof, survivors));
+                if self.empty {
+                    self.apply(Input::Drained, None, now);
+                } else {
+                    let before = stop.rungs.len();
+                    stop.ask_the_rest(now, &self.tree);
+                    self.timeline.add_rungs(now, &stop.rungs[before..]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_ready(&mut self, now: Timestamp) -> Timestamp {
+        if self.state != State::Starting {
+            return Timestamp::NEVER;
+        }
+        if let Some(why) = self.ready.check(now, &self.tree) {
+            self.timeline.add(now, format!("ready: {why}"));
+            self.apply(Input::Ready, None, now);
+            return now;
+        }
+        let patience = self.started + self.options.ready_timeout;
+        if now >= patience {
+            let limit = format_duration(self.options.ready_timeout);
+            self.timeline.add(now, format!("not ready within {limit}"));
+            self.never_ready = true;
+            let request = StopRequest::own(now, "it did not become ready");
+            self.apply(Input::Stop, Some(&request), now);
+            return now;
+        }
+        self.ready.due().min(patience)
+    }
+
+    fn apply(&mut self, input: Input, request: Option<&StopRequest>, now: Timestamp) {
+        let (next, effects) = transition(self.state, input);
+        self.state = next;
+        for effect in effects {
+            match effect {
+                Effect::BeginStop => self.begin_stop(request, now),
+                Effect::JoinStop => self.join_stop(request, now),
+                Effect::CutShort => {
+                    if let Some(stop) = &mut self.stop {
+                        stop.tighten(now);
+                    }
+                }
+                // The rest is about a program that uses the library itself.
+                _ => {}
+            }
+        }
+    }
+
+    fn begin_stop(&mut self, request: Option<&StopRequest>, now: Timestamp) {
+        let origin = request.map_or_else(
+            || Origin::of(Mechanism::Finished),
+            |request| request.arrival.origin.clone(),
+        );
+        let mut policy = self.options.policy.clone();
+        if let (false, Mechanism::Signal(asked)) = (self.options.signal_chosen, &origin.mechanism) {
+            policy.pass_on(*asked);
+        }
+        let mut stop = Stopping::new(&policy, origin, now, policy.signal());
+        if let Some(until) = request.and_then(|request| request.until) {
+            stop.tighten(until);
+        }
+        if self.exit.is_none() {
+            stop.facts = process::facts(self.child.pid());
+            self.timeline
+                .add(now, format!("asked to stop by {}", stop.origin));
+        }
+        self.stop = Some(stop);
+    }
+
+    fn join_stop(&mut self, request: Option<&StopRequest>, now: Timestamp) {
+        let (Some(stop), Some(request)) = (&mut self.stop, request) else {
+            return;
+        };
+        let origin = &request.arrival.origin;
+        self.timeline.add(now, format!("asked again by {origin}"));
+        if let Some(until) = request.until {
+            stop.tighten(until);
+        }
+        stop.also.push(origin.clone());
+    }
+
+    fn climb(&mut self, now: Timestamp) -> Timestamp {
+        let Some(stop) = &mut self.stop else {
+            return Timestamp::NEVER;
+        };
+        if self.empty {
+            return Timestamp::NEVER;
+        }
+        let before = stop.rungs.len();
+        let next = stop.climb(now, &mut self.child, self.exit.is_none(), &self.tree);
+        self.timeline.add_rungs(now, &stop.rungs[before..]);
+        if next == Timestamp::NEVER && self.exit.is_some() {
+            // The last rung was the kill, and it waited for the end as long as it may.
+            self.apply(Input::Expired, None, now);
+            return now;
+        }
+        next
+    }
+
+    /// Judges and reports; for a run whose state is `Stopped`.
+    pub(super) fn conclude(mut self, now: Timestamp) -> Ended {
+        let mut stop = self.stop.take().expect("only a stop ends a run");
+        let exit = self
+            .exit
+            .unwrap_or(Exit::Code(i32::from(exit::FORCED.code)));
+        let asked = stop.origin.mechanism != Mechanism::Finished;
+        let (verdict, note) = if asked {
+            judge(&Evidence {
+                exit,
+                signal: stop.signal,
+                number: signal::number(stop.signal),
+                facts: stop.facts.as_ref(),
+                said_stopping: self.ready.said_stopping,
+                killed: stop.has_killed(),
+            })
+        } else {
+            ended_by_itself(exit, stop.has_killed(), self.rehearsal)
+        };
+        let mut notes: Vec<String> = note.into_iter().collect();
+        if !asked && stop.has_asked_the_rest() {
+            notes.push(
+                "it left processes behind, which were asked to stop too: keep it in the foreground"
+                    .to_owned(),
+            );
+        }
+        let verdict = match verdict {
+            Verdict::Graceful if self.never_ready => {
+                let limit = format_duration(self.options.ready_timeout);
+                notes.push(format!("it had not become ready within {limit}"));
+                Verdict::Failed
+            }
+            verdict => verdict,
+        };
+        let (proof, survivors) = stop
+            .proof
+            .take()
+            .unwrap_or_else(|| proof_of(self.tree.proof()));
+        let what = match survivors {
+            0 => format!("nothing is left: {proof}"),
+            left => format!("{left} left: {proof}"),
+        };
+        self.timeline.add(now, what);
+        let report = StopReport {
+            service: self.options.name.clone(),
+            pid: self.child.pid(),
+            verdict,
+            asked_by: (&stop.origin).into(),
+            also_asked: stop.also.iter().map(Into::into).collect(),
+            at: stop.at,
+            deadline: rounded(stop.deadline().since(stop.begun)),
+            seconds: rounded(now.since(stop.begun)),
+            phases: Vec::new(),
+            ladder: stop.rungs,
+            stragglers: stop.stragglers,
+            survivors,
+            proof,
+            exit: Some(record(exit)),
+            evidence: stop.evidence,
+            notes,
+        };
+        Ended {
+            report,
+            exit,
+            asked,
+        }
+    }
+}
+
+fn record(exit: Exit) -> ExitRecord {
+    match exit {
+        Exit::Code(code) => ExitRecord::Code(code),
+        Exit::Signal {
+            signal: Some(signal),
+            ..
+        } => ExitRecord::Signal(signal.to_string()),
+        Exit::Signal { number, .. } => ExitRecord::Signal(number.to_string()),
+    }
+}
+
+/// The verdict on a program that nobody asked to stop: in a rehearsal, that it did not wait for it is a failure.
+fn ended_by_itself(exit: Exit, killed: bool, rehearsal: bool) -> (Verdict, Option<String>) {
+    let note = match rehearsal {
+        true => format!("it ended before it was asked to stop: {exit}"),
+        false => format!("it ended by itself: {exit}"),
+    };
+    let verdict = match exit {
+        _ if killed => Verdict::Forced,
+        Exit::Code(0) if !rehearsal => Verdict::Graceful,
+        _ => Verdict::Failed,
+    };
+    (verdict, Some(note))
+}
+
+fn spawn_options(options: &ServiceOptions, ready: &Readiness) -> Result<SpawnOptions, Error> {
+    let mut command = options.command.iter().cloned();
+    let program = command.next().unwrap_or_default();
+    let mut spawn = SpawnOptions::new(program, command);
+    spawn.env = MANAGER_VARIABLES
+        .iter()
+        .map(|name| (name.into(), EnvChange::Remove))
+        .collect();
+    let set = |(name, value): &(String, String)| (name.into(), EnvChange::Set(value.into()));
+    spawn.env.extend(options.environment.iter().map(set));
+    spawn.directory.clone_from(&options.directory);
+    if let Some(server) = &ready.server {
+        spawn.env.push((
+            "NOTIFY_SOCKET".into(),
+            EnvChange::Set(server.address().into()),
+        ));
+    }
+    // Closing it is a way to ask; a program that is not asked so keeps winddown's own.
+    let rungs = &options.policy.ladder;
+    if rungs.iter().any(|(rung, _)| *rung == Rung::CloseStdin) {
+        spawn.stdin = Stream::Pipe;
+    }
+    if options.output_to_stderr {
+        spawn.stdout = Stream::standard_error()?;
+    }
+    Ok(spawn)
+}
+
+/// The proof as reports write it, with the number of survivors.
+pub(super) fn proof_of(proof: tree::Proof) -> (Proof, u32) {
+    let survivors = u32::try_from(proof.survivors()).unwrap_or(u32::MAX);
+    let proof = match proof {
+        tree::Proof::CgroupEmpty => Proof::CgroupEmpty,
+        tree::Proof::NoChildren => Proof::NoChildren,
+        tree::Proof::JobEmpty => Proof::JobEmpty,
+        other => Proof::Unproven(other.to_string()),
+    };
+    (proof, survivors)
+}
