@@ -6,14 +6,17 @@
 mod budget;
 mod control_map;
 pub mod exit;
+pub mod health;
 pub mod host;
 mod ladder;
 mod lease;
 pub mod notify;
+pub mod order;
 mod pending;
 mod phase;
 mod reason;
 pub mod report;
+pub mod restart;
 pub mod scm;
 mod sequence;
 mod signal;
