@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use winddown_core::order::Needs;
 use winddown_core::{Signal, StopPolicy};
 
 /// What to supervise: one service or many.
@@ -48,6 +49,10 @@ pub struct ServiceOptions {
     pub name: String,
     /// The program and its arguments.
     pub command: Vec<OsString>,
+    /// The services that it needs, by their names.
+    pub needs: Needs,
+    /// Whether it starts with winddown; otherwise when a service needs it, or somebody asks for it.
+    pub autostart: bool,
     /// The directory to start it in; winddown's own otherwise.
     pub directory: Option<PathBuf>,
     /// Variables to set in its environment.
@@ -73,6 +78,8 @@ impl ServiceOptions {
         Self {
             name: name.to_string_lossy().into_owned(),
             command,
+            needs: Needs::default(),
+            autostart: true,
             directory: None,
             environment: Vec::new(),
             policy: StopPolicy::new(Signal::Term, timeout),

@@ -21,39 +21,56 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
         file: args.report.clone(),
         output,
     };
-    let outcome = winddown_run::run(RunOptions::single(options(args)?), Box::new(writer))?;
+    let outcome = winddown_run::run(options(args)?, Box::new(writer))?;
     Ok(end_as(&outcome))
 }
 
-fn options(args: RunArgs) -> Result<ServiceOptions, Problem> {
+fn options(mut args: RunArgs) -> Result<RunOptions, Problem> {
+    let command = std::mem::take(&mut args.command);
     let mut options = match &args.config {
-        Some(file) => {
-            let mut options = Definition::into_options(check::load(file)?, DEFAULT_TIMEOUT);
-            if !args.command.is_empty() {
-                options.command = args.command;
-            }
-            options
-        }
-        None => ServiceOptions::new(args.command, DEFAULT_TIMEOUT),
+        Some(file) => Definition::into_options(check::load(file)?, DEFAULT_TIMEOUT),
+        None => RunOptions::single(ServiceOptions::new(command.clone(), DEFAULT_TIMEOUT)),
     };
-    if let Some(name) = args.name {
+    if let Some(name) = args.name.take() {
         options.name = name;
     }
+    match options.services.as_mut_slice() {
+        [only] => {
+            only.name.clone_from(&options.name);
+            if !command.is_empty() {
+                only.command = command;
+            }
+            amend(only, &args);
+        }
+        _ if !command.is_empty() => {
+            let what = "the definition has several services, and a program was given as well";
+            return Err(Problem::new(exit::USAGE, what).hint("leave out the program"));
+        }
+        all => {
+            for service in all {
+                amend(service, &args);
+            }
+        }
+    }
+    Ok(options)
+}
+
+/// Flags win over the definition.
+fn amend(service: &mut ServiceOptions, args: &RunArgs) {
     if let Some(timeout) = args.stop.stop_timeout {
-        options.policy.timeout = timeout;
+        service.policy.timeout = timeout;
     }
     if let Some(signal) = args.stop.stop_signal {
-        options.policy.pass_on(signal);
-        options.signal_chosen = true;
+        service.policy.pass_on(signal);
+        service.signal_chosen = true;
     }
     if let Some(ready) = args.ready {
-        options.ready = match ready {
+        service.ready = match ready {
             Ready::Spawned => ReadyWhen::Spawned,
             Ready::Notify => ReadyWhen::Notify,
             Ready::Auto => ReadyWhen::Auto,
         };
     }
-    Ok(options)
 }
 
 /// Writes the report where it was asked for, and on standard error. A plain and graceful stop needs no words there, unless

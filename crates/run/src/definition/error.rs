@@ -1,5 +1,7 @@
 //! What is wrong with a definition file, and where.
 
+use toml::de::DeTable;
+
 /// What is wrong with a definition file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefinitionError {
@@ -15,15 +17,39 @@ pub struct DefinitionError {
 
 impl DefinitionError {
     pub(super) fn new(text: &str, error: &toml::de::Error) -> Self {
-        let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+        let offset = error.span().map_or(0, |span| span.start);
+        let message = error.message().trim();
+        Self {
+            hint: did_you_mean(message),
+            ..Self::at_offset(text, offset, message.lines().collect::<Vec<_>>().join(" "))
+        }
+    }
+
+    /// What is wrong with the value of a key, whose path is given from the outermost table on; where the path ends earlier, with
+    /// what is there.
+    pub(super) fn at(text: &str, path: &[String], what: String) -> Self {
+        let root = DeTable::parse(text).ok();
+        let mut offset = 0;
+        let mut table = root.as_ref().map(|root| root.get_ref());
+        for key in path {
+            let found = table.and_then(|table| table.get_key_value(key.as_str()));
+            let Some((name, value)) = found else {
+                break;
+            };
+            offset = name.span().start;
+            table = value.get_ref().as_table();
+        }
+        Self::at_offset(text, offset, what)
+    }
+
+    fn at_offset(text: &str, offset: usize, what: String) -> Self {
         let before = text.get(..offset).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let message = error.message().trim();
         Self {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            what: message.lines().collect::<Vec<_>>().join(" "),
-            hint: did_you_mean(message),
+            what,
+            hint: None,
         }
     }
 }

@@ -1,102 +1,130 @@
-//! The definition of a program in a file: `winddown.toml`. One file here for each section.
+//! What is supervised and how, in a file: `winddown.toml`. One file here for each section.
 
 mod error;
 mod ready;
+mod service;
 mod stop;
 mod text;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
-use winddown_core::StopPolicy;
+use serde::{Deserialize, Serialize};
+use winddown_core::order::{Order, OrderError};
 
-use crate::options::ServiceOptions;
+use crate::options::RunOptions;
 
 pub use error::DefinitionError;
-use ready::Ready;
-use stop::Stop;
+use service::Service;
+use text::DurationText;
 
-/// A program and how it is run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+/// A definition file: one program, or several services in tables `[service.NAME]`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 #[schemars(title = "winddown definition file")]
-pub struct Definition {
-    /// The name in reports; under the Windows SCM the service's name.
-    pub name: Option<String>,
-    /// What the program is, for people.
-    pub description: Option<String>,
-    /// The program and its arguments; never a shell's line.
-    #[serde(deserialize_with = "command")]
-    #[schemars(length(min = 1))]
-    pub command: Vec<String>,
-    /// The directory to start it in.
-    pub directory: Option<PathBuf>,
-    /// Variables to set in its environment.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
-    /// How it is stopped.
-    #[serde(default)]
-    pub stop: Stop,
-    /// When it is ready.
-    #[serde(default)]
-    pub ready: Ready,
+pub enum Definition {
+    /// One program.
+    Single(Box<Service>),
+    /// Several services.
+    Several(Services),
 }
 
-fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let command = Vec::<String>::deserialize(deserializer)?;
-    if command.first().is_none_or(String::is_empty) {
-        return Err(serde::de::Error::custom(
-            "the command is empty: name a program",
-        ));
-    }
-    Ok(command)
+/// Several services that start and stop together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Services {
+    /// The name of the whole; under the Windows SCM the service's name.
+    pub name: Option<String>,
+    /// What the whole is, for people.
+    pub description: Option<String>,
+    /// How the whole is stopped.
+    #[serde(default)]
+    pub stop: WholeStop,
+    /// The services by their names.
+    pub service: BTreeMap<String, Service>,
 }
+
+/// How several services are stopped together: in the reverse order of their needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WholeStop {
+    /// How long the stop of all of them may take. What is left of it is shared between those that must wait for each other.
+    pub timeout: Option<DurationText>,
+}
+
+/// The name of a definition that has none.
+const UNNAMED: &str = "winddown";
 
 impl Definition {
     /// Reads a definition.
     ///
     /// # Errors
-    /// [`DefinitionError`] names line and column, and the nearest known key for an unknown one.
+    /// [`DefinitionError`] names line and column, and the nearest known key or service for an unknown one.
     pub fn parse(text: &str) -> Result<Self, DefinitionError> {
-        toml::from_str(text).map_err(|error| DefinitionError::new(text, &error))
+        let invalid = |error: toml::de::Error| DefinitionError::new(text, &error);
+        let table: toml::Table = toml::from_str(text).map_err(invalid)?;
+        if !table.contains_key("service") {
+            let service: Service = toml::from_str(text).map_err(invalid)?;
+            service.alone(text)?;
+            return Ok(Self::Single(Box::new(service)));
+        }
+        let mut services: Services = toml::from_str(text).map_err(invalid)?;
+        for (name, service) in &mut services.service {
+            service.in_table(name, text)?;
+        }
+        let needs = services.service.iter();
+        let needs: Vec<_> = needs
+            .map(|(name, service)| (name.as_str(), service.needs()))
+            .collect();
+        Order::new(needs.iter().map(|(name, needs)| (*name, needs)))
+            .map_err(|error| misplaced(text, &error))?;
+        Ok(Self::Several(services))
     }
 
-    /// The options of a run; a stop may take `default_timeout` unless the definition says otherwise.
+    /// The options of a run; the stop of a service may take `default_timeout` unless the definition says otherwise.
     #[must_use]
-    pub fn into_options(self, default_timeout: Duration) -> ServiceOptions {
-        let command: Vec<OsString> = self.command.into_iter().map(Into::into).collect();
-        let timeout = self
-            .stop
-            .timeout
-            .map_or(default_timeout, |timeout| timeout.0);
-        let mut options = ServiceOptions::new(command, timeout);
-        if let Some(name) = self.name {
-            options.name = name;
+    pub fn into_options(self, default_timeout: Duration) -> RunOptions {
+        match self {
+            Self::Single(service) => RunOptions::single(service.into_options(default_timeout)),
+            Self::Several(services) => RunOptions {
+                name: services.name.unwrap_or_else(|| UNNAMED.to_owned()),
+                services: services
+                    .service
+                    .into_values()
+                    .map(|service| service.into_options(default_timeout))
+                    .collect(),
+                timeout: services.stop.timeout.map(|timeout| timeout.0),
+                stop_when: None,
+            },
         }
-        options.directory = self.directory;
-        options.environment = self.environment.into_iter().collect();
-        options.ready = self.ready.when;
-        if let Some(timeout) = self.ready.timeout {
-            options.ready_timeout = timeout.0;
-        }
-        if let Some(rungs) = self.stop.ladder {
-            let ladder = rungs.into_iter().map(|ladder| (ladder.rung, ladder.wait));
-            options.policy = StopPolicy {
-                timeout,
-                ladder: ladder.collect(),
-            };
-            options.signal_chosen = true;
-        }
-        if let Some(signal) = self.stop.signal {
-            options.policy.pass_on(signal);
-            options.signal_chosen = true;
-        }
-        options
     }
+}
+
+/// What is wrong with the needs of services, at the place where it is written.
+fn misplaced(text: &str, error: &OrderError) -> DefinitionError {
+    let path = match error {
+        OrderError::Unknown { service, need, .. } | OrderError::Itself { service, need } => {
+            vec!["service".to_owned(), service.clone(), need.to_string()]
+        }
+        OrderError::Cycle(names) => {
+            vec![
+                "service".to_owned(),
+                names.first().cloned().unwrap_or_default(),
+            ]
+        }
+        _ => vec!["service".to_owned()],
+    };
+    let hint = match error {
+        OrderError::Unknown {
+            nearest: Some(nearest),
+            ..
+        } => Some(format!("did you mean `{nearest}`?")),
+        _ => None,
+    };
+    let mut at = DefinitionError::at(text, &path, error.to_string());
+    at.hint = hint;
+    at
 }
 
 #[cfg(test)]
@@ -126,6 +154,9 @@ mod tests {
         )
         .unwrap();
         let options = definition.clone().into_options(Duration::from_secs(1));
+        let [options] = options.services.as_slice() else {
+            panic!("{options:?}")
+        };
         assert_eq!(options.policy.timeout, Duration::from_secs(30));
         assert_eq!(options.policy.signal(), Signal::Int);
         assert_eq!(options.ready, ReadyWhen::Notify);
@@ -182,6 +213,67 @@ mod tests {
                 (line, column),
                 "{text}: {error:?}"
             );
+            assert!(error.what.contains(what), "{text}: {error:?}");
+            assert_eq!(error.hint.as_deref(), hint, "{text}");
+        }
+    }
+
+    #[test]
+    fn services_have_the_names_of_their_tables() {
+        let definition = Definition::parse(
+            r#"
+            [stop]
+            timeout = "30s"
+            [service.web]
+            command = ["./web"]
+            requires = ["db"]
+            [service.db]
+            command = ["./db"]
+            autostart = false
+            "#,
+        );
+        let options = definition.unwrap().into_options(Duration::from_secs(1));
+        let names = options.services.iter().map(|service| service.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["db", "web"]);
+        assert_eq!(options.services[1].needs.requires, ["db"]);
+        assert!(!options.services[0].autostart);
+        assert_eq!(options.timeout, Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_services_say_of_each_other_is_checked_where_it_is_written() {
+        let table =
+            |name: &str, rest: &str| format!("[service.{name}]\ncommand = [\"a\"]\n{rest}\n");
+        for (text, line, what, hint) in [
+            (
+                table("web", "after = [\"dbs\"]") + &table("db", ""),
+                3,
+                "no such service",
+                Some("did you mean `db`?"),
+            ),
+            (table("web", "wants = [\"web\"]"), 3, "itself", None),
+            (
+                table("a", "after = [\"b\"]") + &table("b", "after = [\"a\"]"),
+                1,
+                "a -> b -> a",
+                None,
+            ),
+            (table("a", "name = \"b\""), 3, "by its table", None),
+            (
+                "command = [\"a\"]\nafter = [\"b\"]".to_owned(),
+                2,
+                "[service.NAME]",
+                None,
+            ),
+            (
+                table("a", "aftr = []"),
+                3,
+                "aftr",
+                Some("did you mean `after`?"),
+            ),
+        ] {
+            let error = Definition::parse(&text).unwrap_err();
+            assert_eq!(error.line, line, "{text}: {error:?}");
             assert!(error.what.contains(what), "{text}: {error:?}");
             assert_eq!(error.hint.as_deref(), hint, "{text}");
         }
