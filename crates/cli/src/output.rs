@@ -44,18 +44,14 @@ impl From<winddown_run::Error> for Problem {
     fn from(error: winddown_run::Error) -> Self {
         use winddown_sys::Error as System;
 
-        let text = error.to_string();
+        let problem = Self::new(error.exit_code(), error.to_string());
         match error {
             winddown_run::Error::System(System::ProgramNotFound { .. }) => {
-                Self::new(exit::NOT_FOUND, text)
-                    .hint("give a path, or a name that is found in PATH")
+                problem.hint("give a path, or a name that is found in PATH")
             }
-            winddown_run::Error::System(System::NotExecutable { .. }) => {
-                Self::new(exit::NOT_EXECUTABLE, text).hint(
-                    "it needs the execute permission, and an interpreter (`#!`) that is there",
-                )
-            }
-            _ => Self::new(exit::OWN_FAILURE, text),
+            winddown_run::Error::System(System::NotExecutable { .. }) => problem
+                .hint("it needs the execute permission, and an interpreter (`#!`) that is there"),
+            _ => problem,
         }
     }
 }

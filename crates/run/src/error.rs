@@ -1,6 +1,7 @@
 //! What can go wrong with winddown's own part of a supervision.
 
 use thiserror::Error;
+use winddown_core::exit::{self, ExitCode};
 
 /// Why a program could not be supervised. How a program ended is an [`Outcome`](crate::Outcome), not an error.
 #[derive(Debug, Error)]
@@ -9,7 +10,22 @@ pub enum Error {
     /// The program could not be started, or the system refused something on the way.
     #[error(transparent)]
     System(#[from] winddown_sys::Error),
+    /// Services cannot be put in order.
+    #[error(transparent)]
+    Order(#[from] winddown_core::order::OrderError),
     /// The Service Control Manager refused something.
     #[error(transparent)]
     Scm(#[from] winddown_core::scm::ScmError),
+}
+
+impl Error {
+    /// The code that winddown exits with: a shell's where the program cannot be started.
+    #[must_use]
+    pub const fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::System(winddown_sys::Error::ProgramNotFound { .. }) => exit::NOT_FOUND,
+            Self::System(winddown_sys::Error::NotExecutable { .. }) => exit::NOT_EXECUTABLE,
+            _ => exit::OWN_FAILURE,
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use winddown_core::order::Needs;
+use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
 
 /// What to supervise: one service or many.
@@ -57,6 +58,8 @@ pub struct ServiceOptions {
     pub directory: Option<PathBuf>,
     /// Variables to set in its environment.
     pub environment: Vec<(String, String)>,
+    /// Whether and when it is started again.
+    pub restart: RestartRules,
     /// How it is stopped.
     pub policy: StopPolicy,
     /// Whether the user chose the stop signal. If not, a signal that asks winddown to stop is passed on as it came.
@@ -82,6 +85,7 @@ impl ServiceOptions {
             autostart: true,
             directory: None,
             environment: Vec::new(),
+            restart: RestartRules::default(),
             policy: StopPolicy::new(Signal::Term, timeout),
             signal_chosen: false,
             ready: ReadyWhen::Spawned,

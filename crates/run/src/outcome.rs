@@ -10,11 +10,13 @@ use crate::service::Ended;
 #[derive(Debug)]
 pub struct Outcome {
     ended: Vec<Ended>,
+    not_started: bool,
 }
 
 impl Outcome {
-    pub(crate) const fn new(ended: Vec<Ended>) -> Self {
-        Self { ended }
+    /// Of several services `not_started` says whether one could not be.
+    pub(crate) const fn new(ended: Vec<Ended>, not_started: bool) -> Self {
+        Self { ended, not_started }
     }
 
     /// The reports of the last stop of each service, in the order of the definition.
@@ -26,11 +28,14 @@ impl Outcome {
     /// it failed and exited with 0 all the same. Of several: 124 where one was forced, 1 where one failed, else 0.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
-        if let [only] = self.ended.as_slice() {
+        if let ([only], false) = (self.ended.as_slice(), self.not_started) {
             return exit_code_of(only);
         }
         let worst = |verdict| self.reports().any(|report| report.verdict == verdict);
-        let code = match (worst(Verdict::Forced), worst(Verdict::Failed)) {
+        let code = match (
+            worst(Verdict::Forced),
+            self.not_started || worst(Verdict::Failed),
+        ) {
             (true, _) => exit::FORCED,
             (false, true) => exit::FAILED,
             (false, false) => exit::OK,
@@ -41,7 +46,7 @@ impl Outcome {
     /// The signal that the one program died of and that winddown should die of too, so that whoever started it sees the same.
     #[must_use]
     pub fn died_of(&self) -> Option<Signal> {
-        let [only] = self.ended.as_slice() else {
+        let ([only], false) = (self.ended.as_slice(), self.not_started) else {
             return None;
         };
         match (only.report.verdict, only.exit) {
@@ -56,7 +61,7 @@ impl Outcome {
         let clean = |ended: &Ended| {
             ended.asked && matches!(ended.report.verdict, Verdict::Graceful | Verdict::Unhandled)
         };
-        if self.ended.iter().all(clean) {
+        if !self.not_started && self.ended.iter().all(clean) {
             return winddown::Exit::Clean;
         }
         match u8::try_from(self.exit_code()) {

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use winddown::host::Host;
-use winddown_core::{Arrival, Clock, State, Timestamp};
+use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
+use winddown_core::{Arrival, Clock, Timestamp};
 use winddown_sys::{Monotonic, Poller, memory};
 
 use crate::error::Error;
@@ -26,21 +27,36 @@ const FIRST_SERVICE: usize = 1;
 pub(crate) struct Supervisor {
     host: Box<dyn Host>,
     services: Vec<Service>,
+    order: Order,
     poller: Poller,
     /// The services to be looked at now.
     dirty: BTreeSet<usize>,
     /// When services are to be looked at again at the latest.
     due: BTreeSet<(Timestamp, usize)>,
     due_of: Vec<Timestamp>,
+    timeout: Option<Duration>,
     stop_when: Option<StopWhen>,
-    stop: Option<StopUnderWay>,
+    stop: Option<WholeStop>,
     told_running: bool,
+    told_stopping: bool,
 }
 
 /// The stop of everything.
-struct StopUnderWay {
+struct WholeStop {
+    request: StopRequest,
     begun: Timestamp,
-    interactive: bool,
+    /// When all of it must have ended; none where each service has its own time.
+    deadline: Option<Timestamp>,
+    /// For each service, how many were to be stopped one behind the other from it on.
+    levels: Vec<u32>,
+}
+
+impl WholeStop {
+    /// When a service must have ended that is asked now (WD-113).
+    fn until(&self, index: usize, own: Duration, now: Timestamp) -> Option<Timestamp> {
+        let left = self.deadline?.since(now);
+        Some(now + stop_share(left, self.levels[index], own))
+    }
 }
 
 impl Supervisor {
@@ -54,38 +70,45 @@ impl Supervisor {
         requests: &Requests,
         observer: Box<dyn Observer>,
     ) -> Result<Outcome, Error> {
+        let services = options.services.iter();
+        let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
         let observer = Rc::new(RefCell::new(observer));
         let now = Monotonic.now();
-        let rehearsal = options.stop_when.is_some();
+        let (alone, rehearsal) = (options.services.len() == 1, options.stop_when.is_some());
         let services: Vec<Service> = options
             .services
             .into_iter()
             .map(|service| {
                 let timeline = Timeline::new(&service.name, now, &observer);
-                Service::new(service, timeline, rehearsal)
+                Service::new(service, timeline, alone, rehearsal)
             })
             .collect();
         let mut poller = Poller::new()?;
         poller.watch(REQUESTS, &requests.waitables())?;
         let mut supervisor = Self {
             host,
+            order,
             poller,
-            dirty: (0..services.len()).collect(),
+            dirty: BTreeSet::new(),
             due: BTreeSet::new(),
             due_of: vec![Timestamp::NEVER; services.len()],
             services,
+            timeout: options.timeout,
             stop_when: options.stop_when,
             stop: None,
             told_running: false,
+            told_stopping: false,
         };
+        for index in 0..supervisor.services.len() {
+            if supervisor.services[index].options().autostart {
+                supervisor.want(index);
+            }
+        }
         supervisor.supervise(requests)?;
-        Ok(supervisor.conclude())
+        supervisor.conclude()
     }
 
     fn supervise(&mut self, requests: &Requests) -> Result<(), Error> {
-        for service in &mut self.services {
-            service.start()?;
-        }
         loop {
             let now = Monotonic.now();
             for request in requests.take() {
@@ -96,12 +119,13 @@ impl Supervisor {
             }
             let rehearsal = self.rehearse(now);
             self.tell_running();
+            if !self.dirty.is_empty() {
+                continue;
+            }
             if self.services.iter().all(Service::is_down) {
                 return Ok(());
             }
-            if self.dirty.is_empty() {
-                self.wait(rehearsal);
-            }
+            self.wait(rehearsal);
         }
     }
 
@@ -115,9 +139,23 @@ impl Supervisor {
         self.dirty.extend(due.map(|(_, index)| index));
     }
 
+    /// Has a service started, and before it those that it needs to have started.
+    fn want(&mut self, index: usize) {
+        self.services[index].want();
+        self.dirty.insert(index);
+        let needs = self.order.needs(index).to_vec();
+        for (other, need) in needs {
+            if need != Need::After && self.services[other].is_down() {
+                self.want(other);
+            }
+        }
+    }
+
+    /// Lets a service go as far as it can, and has those looked at for which that makes a difference.
     fn advance(&mut self, index: usize, now: Timestamp) -> Result<(), Error> {
+        let before = self.services[index].standing();
+        let next = self.turn(index, now)?;
         let service = &mut self.services[index];
-        let next = service.advance(now)?;
         self.poller
             .watch(index + FIRST_SERVICE, &service.sources())?;
         self.due.remove(&(self.due_of[index], index));
@@ -125,7 +163,52 @@ impl Supervisor {
         if next != Timestamp::NEVER {
             self.due.insert((next, index));
         }
+        if service.standing() != before {
+            let neighbours = self.order.needed_by(index).iter();
+            let neighbours = neighbours.chain(self.order.needs(index));
+            self.dirty.extend(neighbours.map(|(other, _)| *other));
+        }
+        if let Some(why) = self.services[index].take_shutdown() {
+            let name = &self.services[index].options().name;
+            let request = StopRequest::own(now, format!("{name}: {why}"));
+            self.request_stop(request.arrival, now);
+        }
         Ok(())
+    }
+
+    fn turn(&mut self, index: usize, now: Timestamp) -> Result<Timestamp, Error> {
+        let mut next = self.services[index].advance(now)?;
+        if self.services[index].is_waiting() {
+            match self
+                .order
+                .start(index, |other| self.services[other].standing())
+            {
+                Turn::Now => {
+                    self.services[index].start(now);
+                    next = self.services[index].advance(now)?;
+                }
+                Turn::Await(_) => {}
+                Turn::Never(other) => {
+                    let required = self.services[other].options().name.clone();
+                    self.services[index].abandon(&required, now);
+                }
+            }
+        }
+        if let (true, Some(stop)) = (self.services[index].is_to_be_stopped(), &self.stop) {
+            let turn = self
+                .order
+                .stop(index, |other| self.services[other].standing());
+            if turn == Turn::Now {
+                let own = self.services[index].options().policy.timeout;
+                let request = StopRequest {
+                    until: stop.until(index, own, now),
+                    ..stop.request.clone()
+                };
+                self.services[index].request_stop(&request, now);
+                next = self.services[index].advance(now)?;
+            }
+        }
+        Ok(next)
     }
 
     fn take(&mut self, request: Request, now: Timestamp) {
@@ -146,28 +229,54 @@ impl Supervisor {
 
     fn request_stop(&mut self, arrival: Arrival, now: Timestamp) {
         let limit = self.host.limit(&arrival.origin.mechanism);
+        let patience = limit.map(|limit| now + (limit - limit / 20));
         let request = StopRequest {
-            until: limit.map(|limit| now + (limit - limit / 20)),
+            until: None,
             force: self.forces(&arrival),
             arrival,
         };
-        for (index, service) in self.services.iter_mut().enumerate() {
-            service.request_stop(&request, now);
-            self.dirty.insert(index);
+        match &mut self.stop {
+            None => {
+                let own = self.timeout.map(|timeout| now + timeout);
+                let standing = |index: usize| self.services[index].standing();
+                self.stop = Some(WholeStop {
+                    levels: self.order.levels(standing),
+                    deadline: earlier(own, patience),
+                    request,
+                    begun: now,
+                });
+                for service in &mut self.services {
+                    service.unwant(now);
+                }
+            }
+            Some(stop) => {
+                stop.deadline = earlier(stop.deadline, patience);
+                if request.force {
+                    stop.deadline = Some(now);
+                }
+                for (index, service) in self.services.iter_mut().enumerate() {
+                    if service.stop_deadline().is_some() {
+                        let own = service.options().policy.timeout;
+                        let until = stop.until(index, own, now);
+                        let request = StopRequest {
+                            until,
+                            ..request.clone()
+                        };
+                        service.request_stop(&request, now);
+                    }
+                }
+            }
         }
-        if self.stop.is_none() {
-            self.stop = Some(StopUnderWay {
-                begun: now,
-                interactive: request.arrival.interactive,
-            });
-        }
+        self.dirty.extend(0..self.services.len());
         self.tell_stopping(now);
     }
 
     /// WD-14: a second key press, not right after the first.
     fn forces(&self, arrival: &Arrival) -> bool {
         self.stop.as_ref().is_some_and(|stop| {
-            stop.interactive && arrival.interactive && arrival.at.since(stop.begun) >= FORCE_GAP
+            stop.request.arrival.interactive
+                && arrival.interactive
+                && arrival.at.since(stop.begun) >= FORCE_GAP
         })
     }
 
@@ -179,7 +288,7 @@ impl Supervisor {
         let due = match (when, service.started()) {
             (_, None) => return Timestamp::NEVER,
             (StopWhen::Started, Some(started)) => started,
-            (StopWhen::Ready, _) if service.state() == State::Running => now,
+            (StopWhen::Ready, _) if service.standing() == Standing::Ready => now,
             (StopWhen::Ready, _) => return Timestamp::NEVER,
             (StopWhen::After(delay), Some(started)) => started + delay,
         };
@@ -191,9 +300,19 @@ impl Supervisor {
         now
     }
 
+    /// Tells the host once nothing is on its way up any more, and something is up.
     fn tell_running(&mut self) {
-        let running = |service: &Service| service.state() == State::Running;
-        if !self.told_running && self.services.iter().all(running) {
+        if self.told_running || self.stop.is_some() {
+            return;
+        }
+        let mut standings = self.services.iter().map(Service::standing);
+        let some = self
+            .services
+            .iter()
+            .any(|service| service.standing() == Standing::Ready);
+        if some
+            && !standings.any(|standing| matches!(standing, Standing::Waiting | Standing::Starting))
+        {
             self.told_running = true;
             self.host.running();
             // From here on it mostly waits.
@@ -202,15 +321,40 @@ impl Supervisor {
     }
 
     fn tell_stopping(&mut self, now: Timestamp) {
-        let deadlines = self.services.iter().filter_map(Service::stop_deadline);
-        let last = deadlines.max().unwrap_or(now);
-        self.host.stopping(last.since(now));
+        let own = self.services.iter().filter(|service| !service.is_down());
+        let longest = own.map(|service| service.options().policy.timeout).max();
+        let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
+        let wait = deadline.map_or(longest.unwrap_or_default(), |deadline| deadline.since(now));
+        self.told_stopping = true;
+        self.host.stopping(wait);
     }
 
-    fn conclude(mut self) -> Outcome {
-        let ended = self.services.into_iter().filter_map(Service::into_last);
-        let outcome = Outcome::new(ended.collect());
+    fn conclude(mut self) -> Result<Outcome, Error> {
+        let single = self.services.len() == 1;
+        let mut ended = Vec::new();
+        let mut not_started = false;
+        if !self.told_stopping {
+            self.tell_stopping(Monotonic.now());
+        }
+        for service in self.services {
+            not_started |= service.standing() == Standing::Failed && service.never_ran();
+            match service.into_last() {
+                Some(Ok(last)) => ended.push(last),
+                Some(Err(error)) if single => {
+                    self.host
+                        .stopped(winddown::Exit::Failed(error.exit_code().code));
+                    return Err(error);
+                }
+                Some(Err(_)) | None => {}
+            }
+        }
+        let outcome = Outcome::new(ended, not_started);
         self.host.stopped(outcome.as_exit());
-        outcome
+        Ok(outcome)
     }
+}
+
+/// The earlier of two points in time that may not exist.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use winddown_core::report::{ExitRecord, Proof, StopReport, Verdict, rounded};
 use winddown_core::{
     Arrival, Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp, exit,
-    format_duration, transition,
+    format_duration, restart, transition,
 };
 use winddown_sys::notify::MANAGER_VARIABLES;
 use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
@@ -59,6 +59,8 @@ pub(crate) struct Ended {
     pub(crate) exit: Exit,
     /// Whether somebody had asked for it.
     pub(crate) asked: bool,
+    /// How it counts for a restart.
+    pub(crate) how: restart::Ended,
 }
 
 /// A program that runs, is becoming ready, or is being stopped.
@@ -334,10 +336,21 @@ impl Run {
             evidence: stop.evidence,
             notes,
         };
+        let how = match (self.never_ready, exit) {
+            (true, _) => {
+                let limit = format_duration(self.options.ready_timeout);
+                restart::Ended::Failed(format!("it did not become ready within {limit}"))
+            }
+            (false, Exit::Code(code)) => restart::Ended::Code(code),
+            (false, Exit::Signal { number, signal, .. }) => {
+                restart::Ended::Signal { number, signal }
+            }
+        };
         Ended {
             report,
             exit,
             asked,
+            how,
         }
     }
 }
