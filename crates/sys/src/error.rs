@@ -62,12 +62,41 @@ pub enum Error {
         /// The system's error, with its code.
         source: io::Error,
     },
+    /// There is no such user or group.
+    #[error("there is no {kind} {name}")]
+    NoSuchAccount {
+        /// `user` or `group`.
+        kind: &'static str,
+        /// What was looked for.
+        name: String,
+        /// What to do about it.
+        remedy: Option<&'static str>,
+    },
+    /// A setting of a child cannot be made. Its program was not started.
+    #[error("cannot {what}: {source}")]
+    Setting {
+        /// What was asked for: `set RLIMIT_NOFILE to 1000000`.
+        what: String,
+        /// The system's error, with its code.
+        source: io::Error,
+        /// What to do about it.
+        remedy: Option<&'static str>,
+    },
     /// The process has ended and was waited for: its number may be another's.
     #[error("the process has ended")]
     Gone,
 }
 
 impl Error {
+    /// What to do about it, where that is known and not said in the text.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::NoSuchAccount { remedy, .. } | Self::Setting { remedy, .. } => *remedy,
+            _ => None,
+        }
+    }
+
     /// A failed system call, named by `what`.
     pub fn os(what: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self::Os {

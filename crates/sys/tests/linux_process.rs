@@ -125,13 +125,15 @@ fn descriptors_are_passed_at_their_numbers() {
     let (one, other) = (file("one"), file("other"));
     let (at_one, at_other) = (one.as_raw_fd(), other.as_raw_fd());
     let mut options = sh(&format!(
-        "cat <&{at_one}; echo; cat <&{at_other}; echo; cat <&3"
+        "cat /proc/self/fd/{at_one}; echo; cat /proc/self/fd/{at_other}; echo; cat <&3"
     ));
     options.pass_fds = vec![(other, at_one), (one, at_other), (file("third"), 3)];
     if [at_one, at_other].contains(&3) {
         options.pass_fds.pop();
-        options.args[1] =
-            format!("cat <&{at_one}; echo; cat <&{at_other}; echo; echo third").into();
+        options.args[1] = format!(
+            "cat /proc/self/fd/{at_one}; echo; cat /proc/self/fd/{at_other}; echo; echo third"
+        )
+        .into();
     }
     assert_eq!(words(&output_of(options)), ["other", "one", "third"]);
 }
@@ -224,6 +226,48 @@ fn a_relative_program_is_found_from_the_childs_directory() {
     options.directory = Some(directory.path().into());
     let there = directory.path().canonicalize().unwrap();
     assert_eq!(output_of(options).trim_end(), there.to_str().unwrap());
+}
+
+/// No shell reads them: spaces, quotes and what is no Unicode at all.
+#[test]
+fn odd_paths_and_arguments_arrive_as_they_were_given() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let base = tempfile::tempdir().unwrap();
+    let odd = OsStr::from_bytes(b"it's \"a dir\" $HOME `x` \\ \xc3\xa9\xff\n.");
+    let directory = base.path().join(odd);
+    fs::create_dir(&directory).unwrap();
+    let print = "#!/bin/sh\nprintf '%s|' \"$PWD\" \"$@\"\n";
+    script(&directory.join("my prog 'é"), print, 0o755);
+    let arguments = ["two words", "it's \"quoted\" \\", "", "$HOME *", "é中\n"];
+    let programs = [
+        directory.join("my prog 'é"),
+        Path::new("./my prog 'é").into(),
+        Path::new("..").join(odd).join("my prog 'é"),
+    ];
+    for program in programs {
+        let mut options = SpawnOptions::new(&program, arguments);
+        options.directory = Some(directory.clone());
+        options.stdout = Stream::Pipe;
+        let mut child = spawn(&options).unwrap();
+        let mut output = Vec::new();
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_end(&mut output)
+            .unwrap();
+        let expected = [directory.as_os_str()]
+            .into_iter()
+            .chain(arguments.map(OsStr::new));
+        let expected: Vec<&[u8]> = expected.map(OsStr::as_bytes).chain([&b""[..]]).collect();
+        assert_eq!(
+            output.escape_ascii().to_string(),
+            expected.join(&b'|').escape_ascii().to_string()
+        );
+        assert_eq!(end_of(&child), Exit::Code(0));
+    }
 }
 
 #[test]

@@ -12,34 +12,14 @@ use std::{io, ptr, slice};
 use rustix::fs::Access;
 use rustix::io::Errno;
 
-use super::{EnvChange, Group, SpawnOptions};
+use super::failure::{Failure, Step};
+use super::settings::imp::{self as settings, Change};
+use super::{Account, EnvChange, Group, SpawnOptions};
 use crate::{Error, Result, signal};
 
 /// Room for a pid in decimal and a NUL.
 const PID_ROOM: usize = 12;
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// What the child was doing when it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Tree,
-    Descriptors,
-    Group,
-    DieWithParent,
-    Directory,
-    Exec,
-}
-
-impl Step {
-    pub(super) const ALL: [Self; 6] = [
-        Self::Tree,
-        Self::Descriptors,
-        Self::Group,
-        Self::DieWithParent,
-        Self::Directory,
-        Self::Exec,
-    ];
-}
 
 pub(super) struct Image<'a> {
     program: CString,
@@ -51,6 +31,7 @@ pub(super) struct Image<'a> {
     own_pid: Vec<*mut u8>,
     directory: Option<CString>,
     group: Group,
+    pub(super) settings: Vec<Change>,
     /// The pid that must still be the parent's, for a child that dies with it.
     parent: Option<c_int>,
     /// (a descriptor above every number in this list's right half, the number that the program gets it at)
@@ -90,6 +71,7 @@ impl<'a> Image<'a> {
             own_pid,
             directory: directory.map(terminated).transpose()?,
             group: options.group,
+            settings: settings::changes(&options.settings)?,
             parent: options
                 .die_with_parent
                 .then(|| rustix::process::getpid().as_raw_pid()),
@@ -103,7 +85,7 @@ impl<'a> Image<'a> {
     /// # Safety
     ///
     /// Only in a process that `fork` has just made, with every signal blocked, and with `report` above every target number.
-    pub(super) unsafe fn exec(&self) -> (Step, Errno) {
+    pub(super) unsafe fn exec(&self) -> Failure {
         // SAFETY: the caller's promise.
         if let Err(failure) = unsafe { self.prepare() } {
             return failure;
@@ -116,31 +98,40 @@ impl<'a> Image<'a> {
                 libc::execve(c"/bin/sh".as_ptr(), self.shell_args.pointers(), env);
             }
         }
-        (Step::Exec, last_errno())
+        Failure::at(Step::Exec)(last_errno())
     }
 
-    unsafe fn prepare(&self) -> Result<(), (Step, Errno)> {
+    unsafe fn prepare(&self) -> Result<(), Failure> {
         if let Some(procs) = self.cgroup {
-            rustix::io::write(procs, b"0").map_err(|error| (Step::Tree, error))?;
+            rustix::io::write(procs, b"0").map_err(Failure::at(Step::Tree))?;
         }
         close_on_exec_from_3();
         for (source, target) in &self.descriptors {
             // SAFETY: the source is open; what is open at the target belongs to the parent's copy of the table.
             if unsafe { libc::dup2(source.as_raw_fd(), *target) } < 0 {
-                return Err((Step::Descriptors, last_errno()));
+                return Err(Failure::at(Step::Descriptors)(last_errno()));
             }
         }
         match self.group {
-            Group::Session => rustix::process::setsid().map(drop),
+            Group::Session | Group::Detached => rustix::process::setsid().map(drop),
             Group::Own => rustix::process::setpgid(None, None),
             Group::Same => Ok(()),
         }
-        .map_err(|error| (Step::Group, error))?;
+        .map_err(Failure::at(Step::Group))?;
+        for (at, change) in (0..).zip(&self.settings) {
+            // SAFETY: the caller's promise.
+            unsafe { change.make() }.map_err(|errno| Failure {
+                step: Step::Setting,
+                setting: at,
+                errno,
+            })?;
+        }
+        // Not earlier: another user's process has lost it.
         if let Some(parent) = self.parent {
-            die_with_parent(parent).map_err(|error| (Step::DieWithParent, error))?;
+            die_with_parent(parent).map_err(Failure::at(Step::DieWithParent))?;
         }
         if let Some(directory) = &self.directory {
-            rustix::process::chdir(directory).map_err(|error| (Step::Directory, error))?;
+            rustix::process::chdir(directory).map_err(Failure::at(Step::Directory))?;
         }
         for room in &self.own_pid {
             // SAFETY: `env_block` left PID_ROOM bytes there, which nothing else refers to.
@@ -242,6 +233,13 @@ fn environment(options: &SpawnOptions) -> BTreeMap<OsString, EnvChange> {
     let mut variables = BTreeMap::new();
     if !options.env_clear {
         variables.extend(std::env::vars_os().map(|(name, value)| (name, EnvChange::Set(value))));
+    }
+    let account = options.settings.account.iter();
+    for (name, value) in account.flat_map(Account::variables) {
+        match value {
+            None => variables.remove(OsStr::new(name)),
+            Some(value) => variables.insert(name.into(), EnvChange::Set(value)),
+        };
     }
     for (name, change) in &options.env {
         match change {

@@ -1,5 +1,5 @@
 //! Start a child, wait for it, signal it: [`spawn`], [`Child`], [`Exit`]; and what the system says about any process:
-//! [`facts()`], [`evidence()`].
+//! [`facts()`], [`evidence()`]. What it is given besides: [`Settings`].
 //!
 //! | | Linux | macOS, BSD | Windows |
 //! |---|---|---|---|
@@ -13,6 +13,8 @@
 mod imp;
 
 #[cfg(unix)]
+mod failure;
+#[cfg(unix)]
 mod image;
 #[cfg(unix)]
 pub(crate) mod registry;
@@ -22,9 +24,11 @@ pub(crate) mod registry;
 #[cfg(unix)]
 mod handle;
 
+mod account;
 mod facts;
 #[cfg(target_os = "linux")]
 pub(crate) mod procfs;
+mod settings;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -36,7 +40,12 @@ use winddown_core::Signal;
 
 use crate::{Descriptor, Error, Result, Waitable};
 
+pub use account::Account;
 pub use facts::{Evidence, Facts, Runtime, State, ThreadEvidence, evidence, facts};
+pub use settings::{
+    Capability, Limit, NoLimit, NoSuchCapability, NoSuchResource, Resource, Settings,
+};
+
 pub(crate) use imp::spawn_into;
 #[cfg(windows)]
 pub(crate) use imp::{ask_to_stop, send};
@@ -78,6 +87,8 @@ pub enum Group {
     /// its own, whose window is hidden.
     #[default]
     Session,
+    /// As [`Session`](Self::Session), but on Windows without any console: no console event reaches it.
+    Detached,
     /// A process group of its own in this session (`setpgid(2)`, `CREATE_NEW_PROCESS_GROUP`).
     Own,
     /// This process's group: the terminal's Ctrl+C reaches both.
@@ -121,6 +132,8 @@ pub struct SpawnOptions {
     pub stderr: Stream,
     /// The session or group it belongs to.
     pub group: Group,
+    /// The user it runs as, its limits, and what else is inherited otherwise.
+    pub settings: Settings,
     /// Descriptors that the child gets at fixed numbers from 3 upwards, such as listening sockets. Duplicated like
     /// [`Stream::File`].
     #[cfg(unix)]
@@ -157,7 +170,8 @@ impl SpawnOptions {
 /// [`Error::ProgramNotFound`] (a shell's 127),
 /// [`Error::NotExecutable`] (a shell's 126), and
 /// [`Error::Os`] for everything else: no more processes, no such directory, a descriptor that cannot
-/// be passed.
+/// be passed. What of the [`Settings`] cannot be made is
+/// [`Error::Setting`] or [`Error::Unsupported`].
 pub fn spawn(options: &SpawnOptions) -> Result<Child> {
     imp::spawn_into(options, None)
 }

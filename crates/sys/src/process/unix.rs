@@ -8,8 +8,9 @@ use std::sync::Arc;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use winddown_core::Signal;
 
+use super::failure::Failure;
 use super::handle::Handle;
-use super::image::{Image, Step};
+use super::image::Image;
 use super::registry::{self, Record, TreeId};
 use super::{Exit, SpawnOptions, Stream};
 use crate::{Descriptor, Error, Result, Waitable, signal, wait_any};
@@ -60,10 +61,8 @@ pub(crate) fn spawn_into(
             -1 => return Err(Error::os("fork", io::Error::last_os_error())),
             0 => {
                 // SAFETY: this is the new child, every signal is blocked, and `report_end` is above the targets.
-                let (step, errno) = unsafe { image.exec() };
-                let mut message = [step as u8, 0, 0, 0, 0];
-                message[1..].copy_from_slice(&errno.raw_os_error().to_ne_bytes());
-                let _ = rustix::io::write(&report_end, &message);
+                let failure = unsafe { image.exec() };
+                let _ = rustix::io::write(&report_end, &failure.to_bytes());
                 // SAFETY: ends the child without running anything of the parent's.
                 unsafe { libc::_exit(127) }
             }
@@ -81,19 +80,18 @@ pub(crate) fn spawn_into(
             }
         }
     };
-    drop((report_end, image));
+    drop(report_end);
 
     // Exec closes the child's end.
     let mut message = Vec::new();
     report
         .read_to_end(&mut message)
         .map_err(|error| Error::os("reading what a child failed at", error))?;
-    if let Ok([step, errno @ ..]) = <[u8; 5]>::try_from(message) {
+    if let Some(failure) = Failure::from_bytes(&message) {
         while let Ok(None) = child.try_wait() {
             let _ = wait_any(&[&child], None);
         }
-        let step = Step::ALL[usize::from(step)];
-        return Err(explain(options, step, i32::from_ne_bytes(errno)));
+        return Err(failure.explain(options, &image));
     }
     Ok(super::Child {
         imp: child,
@@ -101,26 +99,6 @@ pub(crate) fn spawn_into(
         stdout: streams.stdout,
         stderr: streams.stderr,
     })
-}
-
-fn explain(options: &SpawnOptions, step: Step, errno: i32) -> Error {
-    let program = options.program.to_string_lossy().into_owned();
-    let source = io::Error::from_raw_os_error(errno);
-    match step {
-        // The file was there: what is missing is its interpreter.
-        Step::Exec => Error::NotExecutable { program, source },
-        Step::Directory => {
-            let directory = options.directory.as_deref().unwrap_or("".as_ref());
-            Error::os(
-                format!("entering {} for {program}", directory.display()),
-                source,
-            )
-        }
-        Step::Tree => Error::os(format!("moving {program} into its cgroup"), source),
-        Step::Descriptors => Error::os(format!("passing descriptors to {program}"), source),
-        Step::Group => Error::os(format!("making a session or group for {program}"), source),
-        Step::DieWithParent => Error::os(format!("tying {program} to this process"), source),
-    }
 }
 
 /// This process's ends of the pipes.

@@ -1,5 +1,6 @@
 //! Children on Windows: the standard library starts them, suspended where a job must have them before they run.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
@@ -13,10 +14,12 @@ use winddown_core::Signal;
 use windows_sys::Win32::Foundation::ERROR_BAD_EXE_FORMAT;
 use windows_sys::Win32::System::Pipes::CreatePipe;
 use windows_sys::Win32::System::Threading::{
-    CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, CREATE_SUSPENDED, GetExitCodeProcess,
+    CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, CREATE_SUSPENDED, DETACHED_PROCESS,
+    GetExitCodeProcess, PROCESS_CREATION_FLAGS, SetPriorityClass, SetProcessAffinityMask,
     TerminateProcess,
 };
 
+use super::settings::imp as settings;
 use super::{EnvChange, Exit, Group, SpawnOptions, Stream};
 use crate::wake::is_signalled;
 use crate::windows::console::{self, Event};
@@ -58,7 +61,7 @@ impl Child {
         }
         match (signal, self.group) {
             (Signal::Kill, _) => self.terminate(),
-            (Signal::Term, Group::Session) => ask_to_stop(self.pid).map(|_| ()),
+            (Signal::Term, Group::Session | Group::Detached) => ask_to_stop(self.pid).map(|_| ()),
             (Signal::Term | Signal::Quit, Group::Own) => console::send_break_to_group(self.pid)
                 .map_err(|error| unsent(self.pid, Event::Break, error)),
             (Signal::Term, Group::Same) => close_windows(self.pid),
@@ -122,6 +125,7 @@ pub(crate) fn spawn_into(
     options: &SpawnOptions,
     tree: Option<Boundary<'_>>,
 ) -> Result<super::Child> {
+    settings::check(&options.settings)?;
     let job = match tree {
         None if options.die_with_parent => Some(job_of_this_process()?),
         job => job,
@@ -138,10 +142,14 @@ pub(crate) fn spawn_into(
     command.stdin(stdin).stdout(stdout).stderr(stderr);
     let group = match options.group {
         Group::Session => CREATE_NO_WINDOW,
+        Group::Detached => DETACHED_PROCESS,
         Group::Own => CREATE_NEW_PROCESS_GROUP,
         Group::Same => 0,
     };
-    command.creation_flags(group | if job.is_some() { CREATE_SUSPENDED } else { 0 });
+    let priority = settings::priority_class(&options.settings);
+    let affinity = settings::affinity_mask(&options.settings)?;
+    let suspended = job.is_some() || priority.is_some() || affinity.is_some();
+    command.creation_flags(group | if suspended { CREATE_SUSPENDED } else { 0 });
 
     console::undo_ignored_ctrl_c();
     let started = command.spawn().map_err(|error| explain(options, error))?;
@@ -150,9 +158,12 @@ pub(crate) fn spawn_into(
         process: started.into(),
         group: options.group,
     };
-    if let Some(job) = job {
+    if suspended {
+        let process = child.process.as_handle();
         let running = job
-            .assign(child.process.as_handle())
+            .map_or(Ok(()), |job| job.assign(process))
+            .and_then(|()| priority.map_or(Ok(()), |class| set_priority(&child, class)))
+            .and_then(|()| affinity.map_or(Ok(()), |mask| bind(&child, mask)))
             .and_then(|()| resume(child.pid));
         if let Err(error) = running {
             child.terminate()?;
@@ -245,9 +256,34 @@ fn pipe() -> Result<(OwnedHandle, OwnedHandle)> {
     }
 }
 
+fn set_priority(child: &Child, class: PROCESS_CREATION_FLAGS) -> Result<()> {
+    // SAFETY: the handle is open.
+    match unsafe { SetPriorityClass(child.process.as_raw_handle(), class) } {
+        0 => Err(Error::os("SetPriorityClass", io::Error::last_os_error())),
+        _ => Ok(()),
+    }
+}
+
+fn bind(child: &Child, processors: usize) -> Result<()> {
+    // SAFETY: the handle is open.
+    match unsafe { SetProcessAffinityMask(child.process.as_raw_handle(), processors) } {
+        0 => Err(Error::Setting {
+            what: format!("bind to the processors of the mask {processors:#x}"),
+            source: io::Error::last_os_error(),
+            remedy: Some("name processors that this machine has and that winddown itself may use"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Lets a process run that was started suspended. The standard library keeps the handle of its thread to itself.
 fn resume(pid: u32) -> Result<()> {
     snapshot::resume(pid).map_err(|error| Error::os(format!("resuming process {pid}"), error))
+}
+
+fn is_batch_file(program: &OsStr) -> bool {
+    let extension = Path::new(program).extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("bat") || extension.eq_ignore_ascii_case("cmd")
 }
 
 fn explain(options: &SpawnOptions, source: io::Error) -> Error {
@@ -255,6 +291,14 @@ fn explain(options: &SpawnOptions, source: io::Error) -> Error {
     let not_executable = source.kind() == io::ErrorKind::PermissionDenied
         || source.raw_os_error() == Some(ERROR_BAD_EXE_FORMAT as i32);
     match source.kind() {
+        // What the standard library says of what cannot be quoted for cmd.exe (CVE-2024-24576).
+        io::ErrorKind::InvalidInput if is_batch_file(&options.program) => Error::Setting {
+            what: format!("pass these arguments to {program}"),
+            source,
+            remedy: Some(
+                "cmd.exe takes a batch file's arguments as one line: leave out line breaks",
+            ),
+        },
         io::ErrorKind::NotFound => Error::ProgramNotFound { program },
         _ if not_executable => Error::NotExecutable { program, source },
         _ => Error::os(format!("starting {program}"), source),
