@@ -51,6 +51,10 @@ impl From<winddown_run::Error> for Problem {
             }
             winddown_run::Error::System(System::NotExecutable { .. }) => problem
                 .hint("it needs the execute permission, and an interpreter (`#!`) that is there"),
+            winddown_run::Error::System(ref error) => match error.remedy() {
+                Some(remedy) => problem.hint(remedy),
+                None => problem,
+            },
             _ => problem,
         }
     }

@@ -228,9 +228,9 @@ fn a_relative_program_is_found_from_the_childs_directory() {
     assert_eq!(output_of(options).trim_end(), there.to_str().unwrap());
 }
 
-/// No shell reads them: spaces, quotes and what is no Unicode at all.
+/// WD-133: no shell reads them: spaces, quotes and what is no Unicode at all.
 #[test]
-fn odd_paths_and_arguments_arrive_as_they_were_given() {
+fn wd_133_odd_paths_and_arguments_arrive_as_they_were_given() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 

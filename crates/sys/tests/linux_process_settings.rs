@@ -117,7 +117,7 @@ fn own(file: &str) -> String {
 }
 
 #[test]
-fn settings_that_take_no_rights_are_seen_from_inside() {
+fn wd_130_settings_that_take_no_rights_are_seen_from_inside() {
     as_this_user_and_nobody(|| {
         let score = (own("oom_score_adj").parse::<i32>().unwrap() + 7).min(1000);
         let nice = rustix::process::getpriority_process(None).unwrap() + 3;
@@ -187,7 +187,7 @@ fn what_is_not_set_is_inherited() {
 }
 
 #[test]
-fn a_user_comes_with_groups_and_variables() {
+fn wd_132_a_user_comes_with_groups_and_variables() {
     as_root(|| {
         let script = "id -u; id -g; id -G; echo $HOME $USER $LOGNAME $SHELL; id -G nobody";
         let output = output_of(sh(script, account("nobody")));
@@ -286,7 +286,7 @@ fn an_account_that_is_not_there_is_named() {
 
 /// `PR_SET_PDEATHSIG` is undone by a change of the user: it has to come after.
 #[test]
-fn another_users_child_dies_with_its_parent() {
+fn wd_131_another_users_child_dies_with_its_parent() {
     as_root(|| {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         fork(|_| {
@@ -334,7 +334,7 @@ fn only_the_kept_capabilities_are_there() {
 
 /// Each needs what a later one takes away.
 #[test]
-fn privileged_settings_go_with_another_user() {
+fn wd_131_privileged_settings_go_with_another_user() {
     as_root(|| {
         let settings = Settings {
             nice: Some(-7),
@@ -359,7 +359,7 @@ fn privileged_settings_go_with_another_user() {
 }
 
 #[test]
-fn a_directory_is_entered_as_the_new_user() {
+fn wd_131_a_directory_is_entered_as_the_new_user() {
     as_root(|| {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -374,7 +374,7 @@ fn a_directory_is_entered_as_the_new_user() {
 }
 
 #[test]
-fn what_an_ordinary_user_may_not_is_refused_with_the_way_out() {
+fn wd_130_what_an_ordinary_user_may_not_is_refused_with_the_way_out() {
     as_nobody(|| {
         let none = Some(0);
         let bounds = Rlimit {

@@ -331,7 +331,7 @@ fn a_detached_child_has_no_console_and_says_so_at_once() {
 }
 
 #[test]
-fn what_windows_does_not_have_is_refused() {
+fn wd_130_what_windows_does_not_have_is_refused() {
     assert!(matches!(
         Account::find(Some("orders"), None, &[]),
         Err(Error::Unsupported { .. })
@@ -360,7 +360,7 @@ fn what_windows_does_not_have_is_refused() {
 
 /// The list of 25 black-box tests, 18: here in the program's path, its directory and their relation.
 #[test]
-fn paths_with_spaces_quotes_and_unicode() {
+fn wd_133_paths_with_spaces_quotes_and_unicode() {
     let _watchdog = Watchdog::arm(3 * PATIENCE);
     let base = TempDir::new().unwrap();
     let directory = base.path().join("it's a dir é中 & (x86) 100%");
@@ -385,10 +385,10 @@ fn paths_with_spaces_quotes_and_unicode() {
     }
 }
 
-/// CVE-2024-24576: a batch file's arguments are part of a line that cmd.exe reads. They arrive whole or are refused, and none of
+/// WD-133, CVE-2024-24576: a batch file's arguments are part of a line that cmd.exe reads. They arrive whole or are refused, and none of
 /// them is run. Percent signs too, which the standard library shows on Windows: Wine's cmd.exe expands what it keeps apart.
 #[test]
-fn no_argument_of_a_batch_file_is_run_by_cmd() {
+fn wd_133_no_argument_of_a_batch_file_is_run_by_cmd() {
     let _watchdog = Watchdog::arm(4 * PATIENCE);
     let directory = TempDir::new().unwrap();
     let batch = directory.path().join("my batch é.cmd");
