@@ -448,7 +448,10 @@ fn too_many_processes_of_a_user_are_named_as_the_cause() {
             limits: [(Resource::Nproc, "0".parse().unwrap())].into(),
             ..account("nobody")
         };
+        let other = spawn(&sh("exec sleep 60", account("nobody"))).unwrap();
         let (text, remedy) = refusal(&sh("true", settings));
+        other.kill().unwrap();
+        exit(&other);
         assert!(text.starts_with("cannot run sh: "), "{text}");
         assert!(remedy.contains("RLIMIT_NPROC"), "{remedy}");
     });
