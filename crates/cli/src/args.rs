@@ -55,7 +55,9 @@ A stop request (SIGTERM, SIGINT, SIGQUIT, the closing of the terminal, a service
 the program. If it has not ended after the stop timeout, it is killed with everything that descends from it. Other signals \
 are forwarded. Afterwards winddown exits as the program did.
 
-Without --stop-signal a program is asked by the signal that asked winddown.";
+Without --stop-signal a program is asked by the signal that asked winddown.
+
+With --output json the program's standard output goes to standard error, and standard output is the report's.";
 
 const REHEARSE_ABOUT: &str = "\
 Start a program, wait until it is ready, ask it to stop, and judge how it did.
@@ -66,6 +68,8 @@ stop was graceful.
 
 A program is ready when it sends READY=1 to its NOTIFY_SOCKET, or listens on a TCP port and has come to rest, or has come to \
 rest for half a second.
+
+With --output json the program's standard output goes to standard error.
 
 Example: winddown rehearse --repeat 5 -- nginx -g 'daemon off;'";
 
@@ -204,5 +208,5 @@ fn exit_codes() -> String {
     for code in EXIT_CODES {
         text += &format!("  {:>3}  {}\n", code.code, code.meaning);
     }
-    text + "  `run` exits with the program's own code, or 128 + n where signal n ended it."
+    text + "  `run` ends as its program did: with its code, or by its signal, which shells show as 128 + n."
 }

@@ -9,8 +9,10 @@ mod verb;
 use std::process::ExitCode;
 
 use clap::Parser;
+use winddown_core::exit;
 
-use crate::args::{Cli, Verb};
+use crate::args::{Cli, Output, Verb};
+use crate::output::Problem;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -19,6 +21,10 @@ fn main() -> ExitCode {
         Verb::Rehearse(args) => verb::rehearse::main(args, cli.output),
         Verb::Host => verb::host::main(cli.output),
         Verb::Check(args) => verb::check::main(&args, cli.output),
+        Verb::Completions(_) | Verb::Man(_) if cli.output == Output::Json => Err(Problem::new(
+            exit::USAGE,
+            "completions and manual pages have no JSON form",
+        )),
         Verb::Completions(args) => verb::completions::main(&args),
         Verb::Man(args) => verb::man::main(&args),
     };

@@ -52,7 +52,9 @@ fn every_verb_has_help_and_a_manual_page() {
         let title = format!(".TH winddown-{verb} 1");
         assert!(page.contains(&title), "{page}");
     }
-    refused(&["man", "no-such-verb"], 2);
+    for verb in ["no-such-verb", "help"] {
+        refused(&["man", verb], 2);
+    }
 }
 
 /// WD-72: the table of exit codes is the one in the code, in the help and in the manual.
@@ -159,9 +161,42 @@ fn a_wrong_command_line_is_a_usage_error() {
         &["rehearse", "--timeout=3", "--", "true"],
         &["rehearse", "--signal=TREM", "--", "true"],
         &["rehearse", "--when=never", "--", "true"],
+        // Nobody reads these as JSON.
+        &["man", "--output=json"],
+        &["completions", "bash", "--output=json"],
     ] {
         refused(arguments, 2);
     }
+    for verb in ["run", "rehearse"] {
+        let said = refused(&[verb, "--", "", "argument"], 2);
+        assert_eq!(said, "error: the name of the program is empty\n");
+    }
+}
+
+/// Before the program runs: afterwards it is too late.
+#[test]
+fn a_report_that_could_not_be_written_is_a_usage_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing/report.json");
+    for file in [missing.as_path(), directory.path()] {
+        let file = file.to_str().unwrap();
+        let said = refused(
+            &["run", "--report", file, "--", "no-program-was-looked-for"],
+            2,
+        );
+        let start = format!("error: cannot write the stop report to {file}: ");
+        assert!(said.starts_with(&start), "{said}");
+    }
+    // The look leaves nothing behind, and no report is cut before there is another.
+    let new = directory.path().join("new.json");
+    let old = directory.path().join("old.json");
+    std::fs::write(&old, "old").unwrap();
+    for file in [&new, &old] {
+        let file = file.to_str().unwrap();
+        refused(&["run", "--report", file, "--", "no-such-program"], 127);
+    }
+    assert!(!new.exists());
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), "old");
 }
 
 /// A reader that has read enough is no problem of the writer.

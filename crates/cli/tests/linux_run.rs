@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
@@ -21,10 +22,10 @@ fn start(place: &Place, flags: &[&str], words: &str) -> Child {
         .arg("--")
         .arg(stubborn_program())
         .args(words.split(' '));
-    until_ready(command)
+    until_ready(&mut command)
 }
 
-fn until_ready(mut command: Command) -> Child {
+fn until_ready(command: &mut Command) -> Child {
     let mut child = command.spawn().unwrap();
     read_until(child.stdout.as_mut().unwrap(), "ready\n");
     child
@@ -134,15 +135,71 @@ fn wd_92_a_second_term_joins_the_first() {
     assert_eq!(report.ladder.len(), 1, "{report:#?}");
 }
 
+/// Nobody reads what winddown says: the exit is the program's all the same, and the report is written.
+#[test]
+fn wd_72_a_standard_error_that_takes_nothing_changes_no_exit() {
+    for full in [true, false] {
+        let place = Place::new();
+        let stderr: Stdio = match full {
+            true => File::options()
+                .write(true)
+                .open("/dev/full")
+                .unwrap()
+                .into(),
+            // The reader of this pipe has gone.
+            false => rustix::pipe::pipe().unwrap().1.into(),
+        };
+        let flags = ["--report", "report.json", "--stop-timeout", "300ms"];
+        let mut command = place.winddown(["run"]);
+        command.args(flags).arg("--").arg(stubborn_program());
+        let child = until_ready(command.arg("exits-on-stop").arg("3").stderr(stderr));
+        let end = stop(child, Signal::TERM);
+        assert_eq!(end.code(), Some(3), "{end:#?}");
+        assert_eq!(written(&place).verdict, Verdict::Failed);
+        place.census.assert_empty();
+    }
+}
+
+/// With `--output json` standard output is one document, whatever the program writes.
+#[test]
+fn the_json_is_not_mixed_with_what_the_program_says() {
+    let place = Place::new();
+    let script = "echo '{'; trap 'exit 3' TERM; kill -TERM $PPID; while :; do sleep 0.01; done";
+    let mut command = place.winddown(["run", "--output=json", "--", "sh", "-c", script]);
+    let end = End::of(command.spawn().unwrap());
+    assert_eq!((end.code(), end.stderr.as_str()), (Some(3), "{\n"));
+    let report = report(&serde_json::from_str(&end.stdout).unwrap());
+    assert_eq!(report.verdict, Verdict::Failed);
+    place.census.assert_empty();
+}
+
+/// A process chooses its own name, and may not write lines of the report or control the terminal with it.
+#[test]
+fn a_name_writes_no_line_of_the_report() {
+    let place = Place::new();
+    let name = "a\n  exit code 0\u{1b}[2J";
+    let mut command = place.winddown(["run", "--name", name, "--"]);
+    let end = stop(
+        until_ready(command.arg(stubborn_program()).arg("unhandled")),
+        Signal::TERM,
+    );
+    assert!(
+        end.stderr.contains("stop of a   exit code 0 [2J"),
+        "{end:#?}"
+    );
+    assert!(!end.stderr.contains('\u{1b}'), "{end:#?}");
+    place.census.assert_empty();
+}
+
 #[test]
 fn every_other_signal_is_forwarded() {
     let place = Place::new();
-    let command = shell(
+    let mut command = shell(
         &place,
         "for s in USR1 USR2 WINCH ALRM HUP 37; do trap \"echo got $s\" $s; done; trap 'exit 7' TERM
          echo ready; while :; do sleep 0.05; done",
     );
-    let mut child = until_ready(command);
+    let mut child = until_ready(&mut command);
     for signal in ["USR1", "USR2", "WINCH", "ALRM", "HUP", "37"] {
         kill(child.id(), signal);
         read_until(child.stdout.as_mut().unwrap(), &format!("got {signal}\n"));
@@ -229,10 +286,11 @@ fn wd_71_an_ordinary_user_leaves_nothing_behind_either() {
         command.arg(winddown);
         command.args(["run", "--output=json", "--stop-timeout=300ms", "--"]);
         command.arg(stubborn).args(words.split(' '));
-        let end = stop(until_ready(command), Signal::TERM);
+        let mut child = command.spawn().unwrap();
+        read_until(child.stderr.as_mut().unwrap(), "ready\n");
+        let end = stop(child, Signal::TERM);
         assert_eq!(end.code(), Some(code), "{words}: {end:#?}");
-        let json = &end.stdout[end.stdout.find("{\n").unwrap()..];
-        let report = report(&serde_json::from_str(json).unwrap());
+        let report = report(&serde_json::from_str(&end.stdout).unwrap());
         assert_eq!((report.survivors, report.proof), (0, Proof::NoChildren));
         place.census.assert_empty();
     }
@@ -266,7 +324,7 @@ fn every_key_of_a_definition_counts() {
         "--report",
         "report.json",
     ];
-    let end = stop(until_ready(place.winddown(arguments)), Signal::TERM);
+    let end = stop(until_ready(&mut place.winddown(arguments)), Signal::TERM);
     assert_eq!(
         (end.code(), end.stdout.as_str()),
         (Some(0), "bye from work\n"),
@@ -286,7 +344,7 @@ fn every_key_of_a_definition_counts() {
         "--",
     ]);
     command.arg(stubborn_program()).arg("graceful");
-    let end = stop(until_ready(command), Signal::TERM);
+    let end = stop(until_ready(&mut command), Signal::TERM);
     assert_eq!(end.code(), Some(0), "{end:#?}");
     let report = written(&place);
     assert_eq!((report.service.as_str(), report.deadline), ("others", 15.0));
@@ -305,7 +363,7 @@ fn a_ladder_can_close_the_standard_input() {
             stubborn.to_str().unwrap()
         ),
     );
-    let child = until_ready(place.winddown(["run", "--config", "winddown.toml"]));
+    let child = until_ready(&mut place.winddown(["run", "--config", "winddown.toml"]));
     let end = stop(child, Signal::TERM);
     assert_eq!(
         (end.code(), end.stdout.as_str()),

@@ -153,19 +153,7 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.mechanism)?;
-        match (&self.name, self.pid) {
-            (Some(name), Some(pid)) => write!(f, " from {name} (pid {pid}")?,
-            (None, Some(pid)) => write!(f, " from pid {pid} (")?,
-            (Some(name), None) => return write!(f, " from {name}"),
-            (None, None) => return Ok(()),
-        }
-        match (self.uid, self.name.is_some()) {
-            (Some(uid), true) => write!(f, ", uid {uid})"),
-            (Some(uid), false) => write!(f, "uid {uid})"),
-            (None, true) => f.write_str(")"),
-            (None, false) => f.write_str("uid unknown)"),
-        }
+        AskedBy::from(self).fmt(f)
     }
 }
 
@@ -189,12 +177,31 @@ pub struct AskedBy {
     pub mechanism: String,
     /// Which request of that kind: a signal, a control, a console event.
     pub request: Option<String>,
-    /// The process that sent it.
+    /// The process that sent it. `null` where the kernel sent it, where the mechanism does not say, and where the sender is
+    /// outside of the pid namespace of the process that was asked, as a container's runtime is: it has no number there.
     pub pid: Option<u32>,
     /// The user that sent it.
     pub uid: Option<u32>,
-    /// The name of the process that sent it.
+    /// The name of the process that sent it, if it was still there to be looked up.
     pub name: Option<String>,
+}
+
+impl fmt::Display for AskedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.mechanism)?;
+        if let Some(request) = &self.request {
+            write!(f, " {request}")?;
+        }
+        match (&self.name, self.pid, self.uid) {
+            (Some(name), Some(pid), Some(uid)) => write!(f, " from {name} (pid {pid}, uid {uid})"),
+            (Some(name), Some(pid), None) => write!(f, " from {name} (pid {pid})"),
+            (Some(name), None, _) => write!(f, " from {name}"),
+            (None, Some(pid), Some(uid)) => write!(f, " from pid {pid} (uid {uid})"),
+            (None, Some(pid), None) => write!(f, " from pid {pid}"),
+            (None, None, Some(uid)) => write!(f, " from uid {uid}"),
+            (None, None, None) => Ok(()),
+        }
+    }
 }
 
 impl From<&Origin> for AskedBy {
@@ -239,15 +246,34 @@ mod tests {
 
     #[test]
     fn an_origin_reads_as_a_sentence() {
-        let mut origin = Origin::of(Mechanism::Signal(Signal::Term));
-        assert_eq!(origin.to_string(), "signal TERM");
-        origin.pid = Some(812);
-        origin.uid = Some(0);
-        assert_eq!(origin.to_string(), "signal TERM from pid 812 (uid 0)");
-        origin.name = Some("systemd".to_owned());
-        assert_eq!(
-            origin.to_string(),
-            "signal TERM from systemd (pid 812, uid 0)"
-        );
+        for (pid, uid, name, text) in [
+            (None, None, None, "signal TERM"),
+            (Some(812), None, None, "signal TERM from pid 812"),
+            (Some(812), Some(0), None, "signal TERM from pid 812 (uid 0)"),
+            (
+                Some(812),
+                Some(0),
+                Some("systemd"),
+                "signal TERM from systemd (pid 812, uid 0)",
+            ),
+            (
+                Some(812),
+                None,
+                Some("systemd"),
+                "signal TERM from systemd (pid 812)",
+            ),
+            (None, None, Some("rehearsal"), "signal TERM from rehearsal"),
+            // The sender is outside of the pid namespace.
+            (None, Some(0), None, "signal TERM from uid 0"),
+        ] {
+            let origin = Origin {
+                pid,
+                uid,
+                name: name.map(str::to_owned),
+                ..Origin::of(Mechanism::Signal(Signal::Term))
+            };
+            assert_eq!(origin.to_string(), text);
+            assert_eq!(AskedBy::from(&origin).to_string(), text);
+        }
     }
 }

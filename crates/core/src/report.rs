@@ -7,7 +7,11 @@ use jiff::Timestamp as WallTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AskedBy, Phase, format_duration};
+use crate::time::nearest;
+use crate::{AskedBy, Phase, format_duration, one_line};
+
+/// The most bytes that a line of a report for people has.
+const LONGEST_LINE: usize = 4096;
 
 /// How a stop ended.
 #[derive(
@@ -208,7 +212,7 @@ impl StopReport {
         for note in &self.notes {
             line += &format!("; {note}");
         }
-        line
+        one_line(&line, LONGEST_LINE)
     }
 }
 
@@ -219,24 +223,20 @@ impl fmt::Display for StopReport {
             f,
             "{} stop of {} (pid {}) in {} of {}",
             self.verdict,
-            self.service,
+            one_line(&self.service, LONGEST_LINE),
             self.pid,
             seconds(self.seconds),
             seconds(self.deadline)
         )?;
-        write!(f, "\n  asked by   {}", self.asked_by)?;
+        line(f, format_args!("asked by   {}", self.asked_by))?;
         for later in &self.also_asked {
-            write!(f, "\n  also by    {later}")?;
+            line(f, format_args!("also by    {later}"))?;
         }
         for phase in &self.phases {
-            write!(
-                f,
-                "\n  {:10} {:>8}  at +{}",
-                phase.phase,
-                seconds(phase.seconds),
-                seconds(phase.at)
-            )?;
+            let (took, at) = (seconds(phase.seconds), seconds(phase.at));
+            line(f, format_args!("{:10} {took:>8}  at +{at}", phase.phase))?;
             for hook in &phase.hooks {
+                let took = seconds(hook.seconds);
                 let outcome = match &hook.outcome {
                     HookOutcome::Done => String::new(),
                     HookOutcome::Failed(message) => format!("  failed: {message}"),
@@ -248,71 +248,157 @@ impl fmt::Display for StopReport {
                         format!("  skipped (registered at {})", hook.registered_at)
                     }
                 };
-                write!(
-                    f,
-                    "\n    {:20} {:>8}{outcome}",
-                    hook.name,
-                    seconds(hook.seconds)
-                )?;
+                line(f, format_args!("  {:20} {took:>8}{outcome}", hook.name))?;
             }
         }
         for rung in &self.ladder {
-            write!(
-                f,
-                "\n  +{:<9} {}: {}",
-                seconds(rung.at).to_string(),
-                rung.rung,
-                rung.outcome
-            )?;
+            let at = seconds(rung.at);
+            line(f, format_args!("+{at:<9} {}: {}", rung.rung, rung.outcome))?;
         }
         for straggler in &self.stragglers {
-            let count = if straggler.count > 1 {
-                format!("{} x ", straggler.count)
-            } else {
-                String::new()
+            let count = match straggler.count {
+                0 | 1 => String::new(),
+                count => format!("{count} x "),
             };
-            write!(
+            let Straggler {
+                kind, name, origin, ..
+            } = straggler;
+            line(
                 f,
-                "\n  cut        {count}{} {} ({})",
-                straggler.kind, straggler.name, straggler.origin
+                format_args!("cut        {count}{kind} {name} ({origin})"),
             )?;
         }
         for note in &self.notes {
-            write!(f, "\n  note       {note}")?;
+            line(f, format_args!("note       {note}"))?;
         }
         if let Some(exit) = &self.exit {
-            write!(f, "\n  exit       {exit}")?;
+            line(f, format_args!("exit       {exit}"))?;
         }
-        write!(f, "\n  survivors  {}, {}", self.survivors, self.proof)
+        let (survivors, proof) = (self.survivors, &self.proof);
+        line(f, format_args!("survivors  {survivors}, {proof}"))
     }
 }
 
-impl fmt::Display for AskedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.mechanism)?;
-        if let Some(request) = &self.request {
-            write!(f, " {request}")?;
-        }
-        match (&self.name, self.pid) {
-            (Some(name), Some(pid)) => write!(f, " from {name} (pid {pid})")?,
-            (None, Some(pid)) => write!(f, " from pid {pid}")?,
-            (Some(name), None) => write!(f, " from {name}")?,
-            (None, None) => {}
-        }
-        match self.uid {
-            Some(uid) => write!(f, " of uid {uid}"),
-            None => Ok(()),
-        }
-    }
+/// Writes a line of a report, indented: nobody's name or message can begin a line of its own or control the terminal.
+fn line(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
+    write!(f, "\n  {}", one_line(&text.to_string(), LONGEST_LINE))
 }
 
 /// A duration as reports hold it: in seconds, rounded to a microsecond.
 #[must_use]
 pub fn rounded(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1e6
+    nearest(duration, 1_000) as f64 / 1e6
 }
 
 fn seconds(seconds: f64) -> impl fmt::Display {
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     format_duration(duration).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report with something of everything.
+    fn report() -> StopReport {
+        let asked_by = AskedBy {
+            mechanism: "signal".to_owned(),
+            request: Some("TERM".to_owned()),
+            pid: Some(812),
+            uid: Some(0),
+            name: Some("bash".to_owned()),
+        };
+        let hook = |name: &str, outcome| HookRecord {
+            name: name.to_owned(),
+            registered_at: "src/main.rs:7:9".to_owned(),
+            outcome,
+            seconds: 0.0125,
+        };
+        StopReport {
+            service: "orders".to_owned(),
+            pid: 4711,
+            verdict: Verdict::Forced,
+            also_asked: vec![asked_by.clone()],
+            asked_by,
+            at: WallTime::UNIX_EPOCH,
+            deadline: 30.0,
+            seconds: 1.5,
+            phases: vec![PhaseRecord {
+                phase: Phase::Close,
+                at: 0.25,
+                seconds: 0.75,
+                hooks: vec![
+                    hook("cache", HookOutcome::Done),
+                    hook("database", HookOutcome::Failed("no room".to_owned())),
+                    hook("queue", HookOutcome::Overran),
+                ],
+            }],
+            ladder: vec![RungRecord {
+                rung: "signal TERM".to_owned(),
+                at: 0.0,
+                outcome: "sent".to_owned(),
+            }],
+            stragglers: vec![Straggler {
+                kind: "guard".to_owned(),
+                name: "request".to_owned(),
+                origin: "src/main.rs:9:1".to_owned(),
+                count: 3,
+            }],
+            survivors: 1,
+            proof: Proof::Unproven("it said so itself".to_owned()),
+            exit: Some(ExitRecord::Code(124)),
+            evidence: Vec::new(),
+            notes: vec!["a note".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_report_reads_so() {
+        let text = "\
+forced stop of orders (pid 4711) in 1.5s of 30s
+  asked by   signal TERM from bash (pid 812, uid 0)
+  also by    signal TERM from bash (pid 812, uid 0)
+  close         750ms  at +250ms
+    cache                    13ms
+    database                 13ms  failed: no room
+    queue                    13ms  overran (registered at src/main.rs:7:9)
+  +0s        signal TERM: sent
+  cut        3 x guard request (src/main.rs:9:1)
+  note       a note
+  exit       code 124
+  survivors  1, not proven: it said so itself";
+        assert_eq!(report().to_string(), text);
+        assert_eq!(
+            report().summary(),
+            "forced stop in 1.5s of 30s, asked by signal TERM from bash (pid 812, uid 0); \
+             cut 3 guard request (src/main.rs:9:1); a note"
+        );
+    }
+
+    /// A process chooses its own name, and a log must not believe it.
+    #[test]
+    fn no_name_begins_a_line_or_controls_the_terminal() {
+        let plain = report();
+        let evil = |text: &mut String| text.push_str("\n  exit  code 0\u{1b}[2J");
+        let mut report = report();
+        evil(&mut report.service);
+        evil(report.asked_by.name.as_mut().unwrap());
+        evil(report.also_asked[0].name.as_mut().unwrap());
+        evil(&mut report.phases[0].hooks[0].name);
+        evil(&mut report.ladder[0].outcome);
+        evil(&mut report.stragglers[0].name);
+        evil(&mut report.notes[0]);
+        report.proof = Proof::Unproven("\n  exit  code 0".to_owned());
+        let text = report.to_string();
+        assert_eq!(text.lines().count(), plain.to_string().lines().count());
+        let plain = |c: char| c == '\n' || !c.is_control();
+        assert!(text.chars().all(plain), "{text:?}");
+        assert!(!report.summary().contains(char::is_control));
+    }
+
+    #[test]
+    fn times_are_rounded_and_not_cut() {
+        assert_eq!(rounded(Duration::from_nanos(1_499)), 0.000_001);
+        assert_eq!(rounded(Duration::from_nanos(1_500)), 0.000_002);
+    }
 }

@@ -138,13 +138,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
 
 /// Writes a duration for people, in a form that [`parse_duration`] reads: `250ms`, `1.5s`, `2m`, `1h`, `1d`.
 ///
-/// Rounded to a millisecond below a minute; below a millisecond, and not zero, to a microsecond as a fraction of `ms`.
+/// Rounded to the nearest millisecond; below one millisecond, and not zero, to the nearest microsecond, at least one.
 #[must_use]
 pub fn format_duration(duration: Duration) -> impl fmt::Display {
-    let millis = duration.as_millis();
-    if duration < Duration::from_millis(1) && !duration.is_zero() {
-        return format!("{}ms", duration.as_micros() as f64 / 1e3);
+    if !duration.is_zero() && duration < Duration::from_millis(1) {
+        let micros = nearest(duration, 1_000).max(1);
+        return format!("{}ms", micros as f64 / 1e3);
     }
+    let millis = nearest(duration, 1_000_000);
     match millis {
         0 => "0s".to_owned(),
         1..1_000 => format!("{millis}ms"),
@@ -153,6 +154,11 @@ pub fn format_duration(duration: Duration) -> impl fmt::Display {
         _ if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
         _ => format!("{}s", millis as f64 / 1e3),
     }
+}
+
+/// How often `unit` nanoseconds fit into `duration`, to the nearest.
+pub(crate) const fn nearest(duration: Duration, unit: u128) -> u128 {
+    (duration.as_nanos() + unit / 2) / unit
 }
 
 #[cfg(test)]
@@ -192,6 +198,26 @@ mod tests {
         ] {
             let error = parse_duration(text).unwrap_err().to_string();
             assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_written_duration_is_rounded_and_not_cut() {
+        for (nanos, text) in [
+            (0, "0s"),
+            (1, "0.001ms"),
+            (1_499, "0.001ms"),
+            (1_500, "0.002ms"),
+            (999_999, "1ms"),
+            (1_499_999, "1ms"),
+            (1_500_000, "2ms"),
+            (999_500_000, "1s"),
+            (2_005_999_999, "2.006s"),
+            (59_999_600_000, "1m"),
+        ] {
+            let written = format_duration(Duration::from_nanos(nanos)).to_string();
+            assert_eq!(written, text, "{nanos} ns");
+            assert!(parse_duration(&written).is_ok(), "{written}");
         }
     }
 

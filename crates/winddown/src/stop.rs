@@ -64,6 +64,9 @@ impl StopToken {
     }
 
     /// Blocks until a stop was asked for, and gives it.
+    ///
+    /// Whoever waits here does not count as alive (WD-58), since any thread may: under a host with a watchdog wait for events
+    /// instead, or have the thread that does the work call [`Context::alive`](crate::Context::alive).
     #[must_use]
     pub fn wait(&self) -> Stop {
         self.runtime.wait_for_stop()

@@ -32,8 +32,8 @@ fn help(title: &str, mut command: Command) -> String {
 
 fn exit_codes() -> String {
     let mut text = "## Exit codes\n\n\
-                    `winddown run` exits with the program's own code, or dies of the signal that the program died of. Codes of \
-                    winddown's own are (WD-72):\n\n| code | meaning |\n|---|---|\n"
+                    `winddown run` ends as its program did: with its code, or by its signal, which shells show as 128 + n. Codes \
+                    of winddown's own are (WD-72):\n\n| code | meaning |\n|---|---|\n"
         .to_owned();
     for code in EXIT_CODES {
         text += &format!("| {} | {} |\n", code.code, code.meaning);

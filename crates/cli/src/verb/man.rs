@@ -13,11 +13,8 @@ pub(crate) fn main(args: &ManArgs) -> Result<ExitCode, Problem> {
     let mut command = Cli::command();
     command.build();
     if let Some(directory) = &args.directory {
-        let verbs = command
-            .get_subcommands()
-            .map(Command::get_name)
-            .filter(|verb| *verb != "help");
-        for verb in std::iter::once(None).chain(verbs.map(Some)) {
+        let names = verbs(&command).map(Command::get_name);
+        for verb in std::iter::once(None).chain(names.map(Some)) {
             let (name, page) = page(&command, verb)?;
             let file = directory.join(format!("{name}.1"));
             std::fs::write(&file, page).map_err(|error| {
@@ -34,11 +31,17 @@ pub(crate) fn main(args: &ManArgs) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The verbs that have a page of their own.
+fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
+    let verbs = command.get_subcommands();
+    verbs.filter(|verb| verb.get_name() != "help")
+}
+
 /// The name and the text of the page of `verb`, or of winddown itself.
 fn page(command: &Command, verb: Option<&str>) -> Result<(String, Vec<u8>), Problem> {
     let command = match verb {
         None => command.clone(),
-        Some(verb) => match command.find_subcommand(verb) {
+        Some(verb) => match verbs(command).find(|found| found.get_name() == verb) {
             Some(found) => {
                 let name = format!("winddown-{verb}");
                 found

@@ -2,16 +2,21 @@
 
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
-use winddown_core::{Signal, StopPolicy};
+use winddown_core::{Signal, StopPolicy, format_duration, one_line};
 use winddown_run::{Moment, Observer, ReadyWhen, RunOptions, ServiceOptions, StopWhen};
 
 use crate::args::{Output, RehearseArgs, When};
 use crate::output::{Problem, print, print_json};
+use crate::verb::with_a_program;
+
+/// The most bytes that a line has: the program's own words are in some.
+const LONGEST_LINE: usize = 4096;
 
 /// What `winddown rehearse --output json` writes.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,7 +37,7 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Problem> {
-    let mut service = ServiceOptions::new(args.command, args.timeout);
+    let mut service = ServiceOptions::new(with_a_program(args.command)?, args.timeout);
     service.policy = StopPolicy::new(args.signal.unwrap_or(Signal::Term), args.timeout);
     service.signal_chosen = args.signal.is_some();
     service.ready = ReadyWhen::Auto;
@@ -101,24 +106,32 @@ impl Observer for Printer {
         let _ = self.sender.send(moment.clone());
         if self.output == Output::Text {
             // The rehearsal goes on where nobody reads along.
-            let _ = print(&format!("{:>+9.3}s  {}\n", moment.at, moment.what));
+            let what = one_line(&moment.what, LONGEST_LINE);
+            let _ = print(&format!("{:>+9.3}s  {what}\n", moment.at));
         }
     }
 }
 
 fn verdict(report: &StopReport) -> String {
+    let deadline = Duration::try_from_secs_f64(report.deadline).unwrap_or_default();
     let mut text = format!(
-        "verdict: {} in {:.3}s of {}s\n",
-        report.verdict, report.seconds, report.deadline
+        "verdict: {} in {:.3}s of {}\n",
+        report.verdict,
+        report.seconds,
+        format_duration(deadline)
     );
+    let mut line = |line: &str| text += &format!("  {}\n", one_line(line, LONGEST_LINE));
     for note in &report.notes {
-        text += &format!("  because {note}\n");
+        line(&format!("because {note}"));
     }
     if is_interrupted(report) {
-        text += &format!("  interrupted by {}\n", report.asked_by);
+        line(&format!("interrupted by {}", report.asked_by));
     }
     for straggler in &report.stragglers {
-        text += &format!("  killed: {} ({})\n", straggler.name, straggler.origin);
+        line(&format!(
+            "killed: {} ({})",
+            straggler.name, straggler.origin
+        ));
     }
     text
 }

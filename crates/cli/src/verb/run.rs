@@ -1,7 +1,8 @@
 //! `winddown run`.
 
-use std::io::{IsTerminal, stderr};
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal, Write, stderr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use winddown_run::{Definition, Observer, Outcome, ReadyWhen, RunOptions, Service
 
 use crate::args::{Output, Ready, RunArgs};
 use crate::output::{Problem, print};
-use crate::verb::check;
+use crate::verb::{check, with_a_program};
 
 /// How long a stop may take unless somebody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,12 +22,42 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
         file: args.report.clone(),
         output,
     };
-    let outcome = winddown_run::run(options(args)?, Box::new(writer))?;
+    let mut options = options(args)?;
+    for service in &mut options.services {
+        service.output_to_stderr = output == Output::Json;
+    }
+    if let Some(file) = &writer.file {
+        can_be_written(file)
+            .map_err(|error| Problem::new(exit::USAGE, cannot_write(file, &error)))?;
+    }
+    let outcome = winddown_run::run(options, Box::new(writer))?;
     Ok(end_as(&outcome))
 }
 
+/// Finds out before the program runs that its report could not be written, rather than when it is too late.
+fn can_be_written(file: &Path) -> io::Result<()> {
+    match fs::metadata(file) {
+        Ok(there) if there.is_file() || there.is_dir() => {
+            OpenOptions::new().append(true).open(file).map(drop)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            File::create_new(file)?;
+            fs::remove_file(file)
+        }
+        // A pipe or a device is opened once there is something to write.
+        other => other.map(drop),
+    }
+}
+
+fn cannot_write(file: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot write the stop report to {}: {error}",
+        file.display()
+    )
+}
+
 fn options(mut args: RunArgs) -> Result<RunOptions, Problem> {
-    let command = std::mem::take(&mut args.command);
+    let command = with_a_program(std::mem::take(&mut args.command))?;
     let mut options = match &args.config {
         Some(file) => Definition::into_options(check::load(file)?, DEFAULT_TIMEOUT),
         None => RunOptions::single(ServiceOptions::new(command.clone(), DEFAULT_TIMEOUT)),
@@ -84,12 +115,8 @@ impl Observer for ReportWriter {
     fn report(&mut self, report: &StopReport) {
         let json = serde_json::to_string_pretty(report).expect("reports are plain data") + "\n";
         if let Some(file) = &self.file {
-            if let Err(error) = std::fs::write(file, &json) {
-                let what = format!(
-                    "cannot write the stop report to {}: {error}",
-                    file.display()
-                );
-                Problem::new(exit::OWN_FAILURE, what).report();
+            if let Err(error) = fs::write(file, &json) {
+                Problem::new(exit::OWN_FAILURE, cannot_write(file, &error)).report();
             }
         }
         if self.output == Output::Json {
@@ -97,7 +124,8 @@ impl Observer for ReportWriter {
                 problem.report();
             }
         } else if stderr().is_terminal() || report.verdict != Verdict::Graceful {
-            eprintln!("winddown: {report}");
+            // It may be closed, or its reader gone: the exit code still tells.
+            let _ = writeln!(stderr(), "winddown: {report}");
         }
     }
 }
