@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::panic::Location;
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -9,9 +10,11 @@ use winddown_core::Phase;
 
 use crate::context::Context;
 use crate::error::{BoxError, Error, HookResult};
+use crate::event::Event;
 use crate::exit::Exit;
 use crate::service::Service;
 use crate::stop::{Stop, StopToken};
+use crate::subscription::Events;
 
 impl Service {
     /// Like [`Service::run`], for a body that is a future: it runs on a tokio runtime with a thread for each processor, which is
@@ -66,7 +69,7 @@ impl Context {
 }
 
 impl StopToken {
-    /// Waits until a stop was asked for, and gives it.
+    /// Waits until a stop was asked for, and gives it. As [`StopToken::wait`], this does not count as alive (WD-58).
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
@@ -74,14 +77,10 @@ impl StopToken {
     /// # Panics
     /// Outside a tokio runtime, or within one that has no I/O.
     pub async fn stopped(&self) -> Result<Stop, Error> {
-        let mut events = crate::subscription::Events::new(std::sync::Arc::clone(&self.runtime))?;
-        loop {
-            match events.next_async().await {
-                Some(crate::Event::Stop(stop)) => return Ok(stop),
-                Some(_) => {}
-                // The stop ends the events, and was given then.
-                None => unreachable!("events end with the stop"),
-            }
+        let mut events = Events::of_the_stop(Arc::clone(&self.runtime))?;
+        match events.next_async().await {
+            Some(Event::Stop(stop)) => Ok(stop),
+            _ => unreachable!("nothing comes but the stop"),
         }
     }
 
@@ -100,3 +99,6 @@ impl StopToken {
         token
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ use crate::sink::ReportSink;
 use crate::stop::Stop;
 use crate::subscription::{CAPACITY, Queue};
 use crate::worker::{Hook, Worker};
-use report::record_of;
+use report::Ending;
 
 /// The least time between two key presses for the second to force (WD-14).
 const FORCE_GAP: Duration = Duration::from_millis(500);
@@ -36,8 +36,8 @@ const PANICKED: u8 = 101;
 pub(crate) enum Next {
     /// Tick again at this time, or when woken.
     At(Timestamp),
-    /// The service has ended like this.
-    Finished(Exit),
+    /// All is done: [`Ending::write`] the report, then [`Engine::end`].
+    Finished(Ending),
 }
 
 /// How a service is run; fixed at its start.
@@ -146,7 +146,11 @@ impl Engine {
     }
 
     pub(crate) fn subscribe(&mut self, runtime: &Arc<Runtime>, queue: &Arc<Queue>) {
-        match (self.kept.take(), self.stop(runtime)) {
+        let kept = match queue.stop_only {
+            true => None,
+            false => self.kept.take(),
+        };
+        match (kept, self.stop(runtime)) {
             (Some(kept), _) => kept.into_iter().for_each(|event| queue.push(event)),
             (None, Some(stop)) => queue.push(Event::Stop(stop)),
             (None, None) => {}
@@ -348,8 +352,7 @@ impl Engine {
         }
         next = next.min(self.feed_watchdog(runtime, now));
         if self.finishing {
-            let exit = self.finish(runtime, now);
-            return Next::Finished(exit);
+            return Next::Finished(self.finish(runtime, now));
         }
         Next::At(next)
     }
@@ -447,26 +450,12 @@ impl Engine {
         if runtime.take_alive() {
             self.host.alive();
         }
+        for queue in self.subscribers.iter().filter_map(Weak::upgrade) {
+            queue.ask();
+        }
         let due = now + period / 2;
         self.watchdog_due = Some(due);
         due
-    }
-
-    fn finish(&mut self, runtime: &Arc<Runtime>, now: Timestamp) -> Exit {
-        self.sequence.cut(now);
-        let report = self.report(runtime, now);
-        let exit = self.exit_for(&report);
-        let report = StopReport {
-            exit: Some(record_of(exit)),
-            ..report
-        };
-        self.settings.sink.write(&report);
-        self.worker = None;
-        self.host.stopped(exit);
-        self.exit = Some(exit);
-        runtime.release_sources();
-        runtime.set_finished();
-        exit
     }
 }
 

@@ -1,7 +1,7 @@
 //! The running service: one lock, one order of events, and a thread of its own that no code of the program can hold up.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -36,7 +36,6 @@ pub(crate) struct Runtime {
     advancing: AtomicBool,
     progressed: AtomicBool,
     alive: AtomicBool,
-    waiting: AtomicU32,
 }
 
 /// Something for the engine that came from inside this process.
@@ -64,7 +63,6 @@ impl Runtime {
             advancing: AtomicBool::new(false),
             progressed: AtomicBool::new(false),
             alive: AtomicBool::new(false),
-            waiting: AtomicU32::new(0),
         });
         let waker: Weak<Self> = Arc::downgrade(&runtime);
         runtime.clock.on_advance(Arc::new(move || {
@@ -179,7 +177,12 @@ impl Runtime {
             }
             match next {
                 Next::At(deadline) => self.wait(self.clock.sleep_until(deadline)),
-                Next::Finished(exit) => return exit,
+                Next::Finished(ending) => {
+                    let exit = ending.exit;
+                    ending.write();
+                    self.engine().end(self, exit);
+                    return exit;
+                }
             }
         }
     }
@@ -221,15 +224,9 @@ impl Runtime {
         self.alive.store(true, Ordering::Release);
     }
 
-    /// Whether the program was alive since this was asked last: it said so, or it waits for events now.
+    /// Whether the program was alive since this was asked last: it said so, or it came to wait for events.
     pub(crate) fn take_alive(&self) -> bool {
-        self.alive.swap(false, Ordering::AcqRel) || self.waiting.load(Ordering::Acquire) > 0
-    }
-
-    /// Counts the caller as waiting for events while the value lives.
-    pub(crate) fn waiting_for_events(&self) -> WaitingForEvents<'_> {
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        WaitingForEvents(self)
+        self.alive.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>, queue: &Arc<Queue>) {
@@ -309,14 +306,5 @@ impl Runtime {
             // The reactor cannot watch it: out of descriptors. Look again soon rather than never.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-    }
-}
-
-/// See [`Runtime::waiting_for_events`].
-pub(crate) struct WaitingForEvents<'a>(&'a Runtime);
-
-impl Drop for WaitingForEvents<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -1,5 +1,6 @@
 //! [`Service`]: how a program says what it is, and is run by whatever started it.
 
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -117,7 +118,8 @@ impl Service {
         self
     }
 
-    /// Call this with the report of the stop, just before the host hears of the end.
+    /// Call this with the report of the stop, just before the host hears of the end. It is called on a thread of its own and
+    /// may take as long as the stop may; what it does then is not waited for.
     pub fn on_report(mut self, callback: impl FnMut(&StopReport) + Send + 'static) -> Self {
         self.sink.callback = Some(Box::new(callback));
         self
@@ -146,7 +148,8 @@ impl Service {
         match self.try_run(environment, body) {
             Ok(exit) => exit,
             Err(error) => {
-                eprintln!("error: {name} cannot start: {error}");
+                // There is nobody left to tell where standard error is closed.
+                let _ = writeln!(std::io::stderr(), "error: {name} cannot start: {error}");
                 Exit::Failed(winddown_core::exit::OWN_FAILURE.code)
             }
         }

@@ -2,13 +2,20 @@
 
 use std::fs;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use winddown_core::report::{StopReport, Verdict};
 use winddown_sys::record::{self, Level};
 
 /// The event of a stop that was not forced.
 const STOPPED: u16 = 2000;
+/// What a report gets at least, where nothing is left of the time for the stop.
+const LEAST: Duration = Duration::from_millis(250);
 
 type Callback = Box<dyn FnMut(&StopReport) + Send>;
 
@@ -24,11 +31,30 @@ pub(crate) struct ReportSink {
 }
 
 impl ReportSink {
-    /// Writes the report everywhere. What cannot be written is said on standard error, and the stop goes on.
-    pub(crate) fn write(&mut self, report: &StopReport) {
-        if let Some(callback) = &mut self.callback {
-            callback(report);
+    /// Writes the report everywhere, on a thread of its own: neither the program's code nor a disk that hangs holds up the end
+    /// for longer than `limit` (WD-33).
+    pub(crate) fn write_within(self, report: StopReport, limit: Duration) {
+        let (done, ended) = channel::<()>();
+        let job = Arc::new(Mutex::new(Some((self, report, done))));
+        let run = |job: &Mutex<Option<_>>| {
+            let taken = job.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some((mut sink, report, _done)) = taken {
+                Self::write(&mut sink, &report);
+            }
+        };
+        let shared = Arc::clone(&job);
+        let thread = thread::Builder::new()
+            .name("winddown-report".to_owned())
+            .spawn(move || run(&shared));
+        match thread {
+            // It says that it has ended by dropping its sender, also in a panic.
+            Ok(_) => drop(ended.recv_timeout(limit.max(LEAST))),
+            Err(_) => drop(catch_unwind(AssertUnwindSafe(|| run(&job)))),
         }
+    }
+
+    /// Writes the report everywhere. What cannot be written is said on standard error, and the stop goes on.
+    fn write(&mut self, report: &StopReport) {
         if self.record {
             let (level, event) = match report.verdict {
                 Verdict::Graceful => (Level::Info, STOPPED),
@@ -46,6 +72,9 @@ impl ReportSink {
                     file.display()
                 );
             }
+        }
+        if let Some(callback) = &mut self.callback {
+            callback(report);
         }
     }
 }

@@ -26,7 +26,17 @@ pub struct Events {
 
 impl Events {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Result<Self, crate::Error> {
-        let queue = Arc::new(Queue::new()?);
+        Self::on(runtime, Queue::new(false)?)
+    }
+
+    /// The stop alone, for a token.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_the_stop(runtime: Arc<Runtime>) -> Result<Self, crate::Error> {
+        Self::on(runtime, Queue::new(true)?)
+    }
+
+    fn on(runtime: Arc<Runtime>, queue: Queue) -> Result<Self, crate::Error> {
+        let queue = Arc::new(queue);
         runtime.subscribe(&queue);
         Ok(Self {
             runtime,
@@ -70,8 +80,15 @@ impl Events {
         self.queue.missed.load(Ordering::Relaxed)
     }
 
+    /// Who comes here to wait is alive (WD-58). Who waits already is asked to come again: see [`Queue::ask`].
+    fn show_life(&self) {
+        if !self.queue.stop_only {
+            self.runtime.say_alive();
+        }
+    }
+
     fn wait(&self, timeout: Option<Duration>) {
-        let _alive = self.runtime.waiting_for_events();
+        self.show_life();
         if self.queue.will_wait() {
             let _ = wait_any(&[&self.queue.wake], timeout);
         }
@@ -112,7 +129,7 @@ impl Events {
             if self.ended {
                 return None;
             }
-            let _alive = self.runtime.waiting_for_events();
+            self.show_life();
             if self.queue.will_wait() {
                 self.runtime.woken(&self.queue.wake).await;
             }
@@ -139,6 +156,8 @@ pub(crate) struct Queue {
     unread: Mutex<Unread>,
     wake: Wake,
     missed: AtomicU32,
+    /// Whether this takes nothing but the stop: neither what was kept for the first subscriber, nor a part in the program's life.
+    pub(crate) stop_only: bool,
 }
 
 #[derive(Default)]
@@ -151,21 +170,37 @@ struct Unread {
 }
 
 impl Queue {
-    fn new() -> Result<Self, crate::Error> {
+    fn new(stop_only: bool) -> Result<Self, crate::Error> {
         Ok(Self {
             unread: Mutex::default(),
             wake: Wake::new()?,
             missed: AtomicU32::new(0),
+            stop_only,
         })
     }
 
     pub(crate) fn push(&self, event: Event) {
+        let is_stop = matches!(event, Event::Stop(_));
+        if self.stop_only && !is_stop {
+            return;
+        }
         let mut unread = self.unread();
-        if unread.events.len() >= CAPACITY && !matches!(event, Event::Stop(_)) {
+        if unread.events.len() >= CAPACITY && !is_stop {
             self.missed.fetch_add(1, Ordering::Relaxed);
             return;
         }
         unread.events.push_back(event);
+        self.wake_up(&mut unread);
+    }
+
+    /// Asks whoever waits here for a sign of life: a task that waits may be on an executor that is stuck.
+    pub(crate) fn ask(&self) {
+        if !self.stop_only {
+            self.wake_up(&mut self.unread());
+        }
+    }
+
+    fn wake_up(&self, unread: &mut Unread) {
         if unread.waited_for && !unread.woken {
             unread.woken = true;
             self.wake.wake();

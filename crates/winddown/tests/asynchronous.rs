@@ -74,6 +74,28 @@ fn wd_16_a_late_task_sees_the_stop_and_tokens_are_cancelled() {
     assert_eq!(verdict, Verdict::Graceful);
 }
 
+/// WD-10: a token takes nothing away from the first subscription, which gets what came before it.
+#[test]
+fn wd_10_a_token_leaves_the_events_to_the_first_subscription() {
+    let (verdict, said) = stopped(async |ctx, said| {
+        let token = ctx.stopping().cancellation_token();
+        // The token's task subscribes here.
+        tokio::task::yield_now().await;
+        ctx.ready()?;
+        token.cancelled().await;
+        for event in ctx.events() {
+            said.send(match event {
+                Event::User(user) => format!("user {}", user.code()),
+                Event::Stop(stop) => format!("stop by {}", stop.reason()),
+                other => format!("{other:?}"),
+            })?;
+        }
+        Ok(())
+    });
+    assert_eq!(said, ["user 200", "stop by scm stop"]);
+    assert_eq!(verdict, Verdict::Graceful);
+}
+
 #[test]
 fn wd_22_an_async_hook_runs_on_the_programs_runtime_and_its_error_is_recorded() {
     let (verdict, said) = stopped(async |ctx, said| {

@@ -2,8 +2,49 @@
 
 use super::*;
 
+/// What is left to do once the stop has ended, without the engine's lock: code of the program is called.
+pub(crate) struct Ending {
+    pub(crate) exit: Exit,
+    report: StopReport,
+    sink: ReportSink,
+    limit: Duration,
+}
+
+impl Ending {
+    /// Writes the report.
+    pub(crate) fn write(self) {
+        self.sink.write_within(self.report, self.limit);
+    }
+}
+
 impl Engine {
-    pub(super) fn report(&self, runtime: &Arc<Runtime>, now: Timestamp) -> StopReport {
+    /// What the stop came to; nothing of it runs any more that is waited for.
+    pub(super) fn finish(&mut self, runtime: &Arc<Runtime>, now: Timestamp) -> Ending {
+        self.sequence.cut(now);
+        let report = self.report(runtime, now);
+        let exit = self.exit_for(&report);
+        let deadline = self.stop_deadline().unwrap_or(now);
+        Ending {
+            exit,
+            report: StopReport {
+                exit: Some(record_of(exit)),
+                ..report
+            },
+            sink: std::mem::take(&mut self.settings.sink),
+            limit: deadline.since(now),
+        }
+    }
+
+    /// Ends the service: the last that the host hears (WD-53).
+    pub(crate) fn end(&mut self, runtime: &Runtime, exit: Exit) {
+        self.worker = None;
+        self.host.stopped(exit);
+        self.exit = Some(exit);
+        runtime.release_sources();
+        runtime.set_finished();
+    }
+
+    fn report(&self, runtime: &Arc<Runtime>, now: Timestamp) -> StopReport {
         let stop = self.stop.as_ref().expect("only a stop finishes a service");
         let asked_at = stop.budget.start();
         let phases = self.sequence.records(asked_at);
@@ -66,7 +107,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn exit_for(&self, report: &StopReport) -> Exit {
+    fn exit_for(&self, report: &StopReport) -> Exit {
         let stop = self.stop.as_ref().expect("only a stop finishes a service");
         match (report.verdict, stop.asker.mechanism()) {
             (Verdict::Forced, _) => Exit::Forced,
@@ -89,7 +130,7 @@ impl Engine {
     }
 }
 
-pub(super) fn record_of(exit: Exit) -> ExitRecord {
+fn record_of(exit: Exit) -> ExitRecord {
     match exit {
         Exit::Died(signal) => ExitRecord::Signal(signal.to_string()),
         other => ExitRecord::Code(i32::from(other.code())),
