@@ -11,6 +11,8 @@ mod outcome;
 mod requests;
 mod service;
 mod supervisor;
+#[allow(dead_code, reason = "hooks, rungs and probes are built on it")]
+mod task;
 mod timeline;
 
 pub use definition::{Definition, DefinitionError};

@@ -176,6 +176,17 @@ pub fn spawn(options: &SpawnOptions) -> Result<Child> {
     imp::spawn_into(options, None)
 }
 
+/// The reading and the writing end of a new pipe. Children do not inherit it; as a [`Stream::File`] two streams of one child
+/// can share it.
+///
+/// # Errors
+///
+/// [`Error::Os`] if there are no more descriptors.
+pub fn pipe() -> Result<(File, File)> {
+    let (reader, writer) = imp::pipe()?;
+    Ok((reader.into(), writer.into()))
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exit {

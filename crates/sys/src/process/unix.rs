@@ -48,7 +48,7 @@ pub(crate) fn spawn_into(
     let mut streams = Streams::default();
     let descriptors = streams.open(options)?;
     let image = Image::new(options, descriptors, tree.and_then(|(_, cgroup)| cgroup))?;
-    let (mut report, low_end) = pipe()?;
+    let (report, low_end) = pipe()?;
     let report_end = above(low_end.as_fd(), first_free(options))?;
     drop(low_end);
     keep_exit_statuses();
@@ -84,7 +84,7 @@ pub(crate) fn spawn_into(
 
     // Exec closes the child's end.
     let mut message = Vec::new();
-    report
+    File::from(report)
         .read_to_end(&mut message)
         .map_err(|error| Error::os("reading what a child failed at", error))?;
     if let Some(failure) = Failure::from_bytes(&message) {
@@ -135,7 +135,7 @@ impl Streams {
                     } else {
                         (writer, reader)
                     };
-                    *ours = Some(kept);
+                    *ours = Some(kept.into());
                     above(theirs.as_fd(), minimum)?
                 }
             };
@@ -160,7 +160,7 @@ fn above(descriptor: BorrowedFd<'_>, minimum: RawFd) -> Result<OwnedFd> {
         .map_err(|error| Error::os("duplicating a descriptor for a child", error))
 }
 
-fn pipe() -> Result<(File, File)> {
+pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     #[cfg(target_vendor = "apple")]
     let ends = rustix::pipe::pipe().and_then(|(reader, writer)| {
         rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::CLOEXEC)?;
@@ -170,7 +170,7 @@ fn pipe() -> Result<(File, File)> {
     #[cfg(not(target_vendor = "apple"))]
     let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
     let (reader, writer) = ends.map_err(|error| Error::os("pipe", error))?;
-    Ok((reader.into(), writer.into()))
+    Ok((reader, writer))
 }
 
 /// While `SIGCHLD` is ignored, the system reaps children itself and nobody learns how they ended.

@@ -242,7 +242,7 @@ fn open(stream: &Stream, is_input: bool) -> Result<(Stdio, Option<File>)> {
 }
 
 /// The reading and the writing end of a pipe that nobody inherits.
-fn pipe() -> Result<(OwnedHandle, OwnedHandle)> {
+pub(super) fn pipe() -> Result<(OwnedHandle, OwnedHandle)> {
     let (mut reader, mut writer): (RawHandle, RawHandle) = (null_mut(), null_mut());
     // SAFETY: both handles outlive the call, and are owned only after it succeeded. Null means that they are not inherited.
     unsafe {
