@@ -37,6 +37,9 @@ pub(crate) enum Verb {
     /// Start a program, ask it to stop, and judge how it did: for your own CI
     #[command(long_about = REHEARSE_ABOUT)]
     Rehearse(RehearseArgs),
+    /// Show the reports of the last stops
+    #[command(long_about = HISTORY_ABOUT)]
+    History(HistoryArgs),
     /// Say what started this process, and by which evidence
     Host,
     /// Check a definition file without running anything
@@ -73,6 +76,16 @@ With --output json the program's standard output goes to standard error.
 
 Example: winddown rehearse --repeat 5 -- nginx -g 'daemon off;'";
 
+const HISTORY_ABOUT: &str = "\
+Show the reports of the last stops, the newest first.
+
+`winddown run` keeps the newest 50 reports of each service in its state directory: `winddown` in the directory that systemd \
+gives (StateDirectory=); else /var/lib/winddown for root (/var/db/winddown outside of Linux) and \
+~/.local/state/winddown for other users; on Windows %ProgramData%\\winddown for services and administrators and \
+%LocalAppData%\\winddown for other users. WINDDOWN_STATE_DIRECTORY names another one, or, empty, none: then no report is kept.
+
+Times are in UTC.";
+
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Read the definition of the program from this file; flags given here win over it
@@ -85,6 +98,9 @@ pub(crate) struct RunArgs {
     /// Write the report of the stop to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 
     /// When the program counts as ready, which is when the host is told so
     #[arg(long, value_enum, value_name = "WHEN")]
@@ -128,6 +144,35 @@ pub(crate) struct RehearseArgs {
     /// The program and its arguments
     #[arg(last = true, value_name = "PROGRAM", required = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Only the stops of this service
+    pub(crate) name: Option<String>,
+
+    /// How many stops to show
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) last: u32,
+
+    /// Show each report in full
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    /// Show the report of this ID in full
+    #[arg(long, value_name = "ID", conflicts_with_all = ["full", "last"])]
+    pub(crate) id: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+}
+
+/// Where state is kept.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    /// Where the reports of stops are kept [default: the system's place, see `winddown history --help`]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) state_directory: Option<PathBuf>,
 }
 
 /// How to stop.

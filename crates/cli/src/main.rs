@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Run(args) => verb::run::main(args, cli.output),
         Verb::Rehearse(args) => verb::rehearse::main(args, cli.output),
+        Verb::History(args) => verb::history::main(&args, cli.output),
         Verb::Host => verb::host::main(cli.output),
         Verb::Check(args) => verb::check::main(&args, cli.output),
         Verb::Completions(_) | Verb::Man(_) if cli.output == Output::Json => Err(Problem::new(

@@ -55,6 +55,9 @@ impl From<winddown_run::Error> for Problem {
                 Some(remedy) => problem.hint(remedy),
                 None => problem,
             },
+            winddown_run::Error::History { .. } if problem.code == exit::NOT_PERMITTED => {
+                problem.hint("run it as the user whose services these are")
+            }
             _ => problem,
         }
     }

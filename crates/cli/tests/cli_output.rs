@@ -39,7 +39,15 @@ fn refused(arguments: &[&str], code: i32) -> String {
     said
 }
 
-const VERBS: [&str; 6] = ["run", "rehearse", "host", "check", "completions", "man"];
+const VERBS: [&str; 7] = [
+    "run",
+    "rehearse",
+    "history",
+    "host",
+    "check",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_verb_has_help_and_a_manual_page() {

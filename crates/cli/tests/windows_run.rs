@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,8 @@ fn stopped_service(name: &str, behaviour: &str) -> ((u32, u32), serde_json::Valu
             .map(Into::into)
             .into();
     arguments.push(report.clone().into());
+    arguments.push("--state-directory".into());
+    arguments.push(directory.path().into());
     arguments.push("--".into());
     arguments.push(stubborn_program().into());
     arguments.push(behaviour.into());
@@ -56,12 +58,26 @@ fn stopped_service(name: &str, behaviour: &str) -> ((u32, u32), serde_json::Valu
     let seen = service.wait_for(ServiceState::Stopped, PATIENCE).unwrap();
     let took = asked.elapsed();
     // WD-53: the report was written before the SCM heard STOPPED.
-    let written = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    let written: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(kept(directory.path()), [written.clone()]);
     (
         (seen.status.exit_code, seen.status.specific_exit_code),
         written,
         took,
     )
+}
+
+/// WD-73: the reports in a state directory.
+fn kept(state: &Path) -> Vec<serde_json::Value> {
+    let history = Command::new(WINDDOWN)
+        .args(["history", "--output=json", "--state-directory"])
+        .arg(state)
+        .output()
+        .unwrap();
+    let history: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap();
+    let kept = history["reports"].as_array().unwrap().iter();
+    kept.map(|kept| kept["report"].clone()).collect()
 }
 
 #[test]

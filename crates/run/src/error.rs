@@ -1,5 +1,8 @@
 //! What can go wrong with winddown's own part of a supervision.
 
+use std::io;
+use std::path::PathBuf;
+
 use thiserror::Error;
 use winddown_core::exit::{self, ExitCode};
 
@@ -16,15 +19,26 @@ pub enum Error {
     /// The Service Control Manager refused something.
     #[error(transparent)]
     Scm(#[from] winddown_core::scm::ScmError),
+    /// The history of stop reports cannot be written or read.
+    #[error("the history in {path} cannot be used: {source}", path = path.display())]
+    History {
+        /// Where it is.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
 }
 
 impl Error {
     /// The code that winddown exits with: a shell's where the program cannot be started.
     #[must_use]
-    pub const fn exit_code(&self) -> ExitCode {
+    pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::System(winddown_sys::Error::ProgramNotFound { .. }) => exit::NOT_FOUND,
             Self::System(winddown_sys::Error::NotExecutable { .. }) => exit::NOT_EXECUTABLE,
+            Self::History { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                exit::NOT_PERMITTED
+            }
             _ => exit::OWN_FAILURE,
         }
     }

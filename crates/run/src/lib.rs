@@ -5,6 +5,7 @@
 
 mod definition;
 mod error;
+pub mod history;
 mod hosting;
 mod options;
 mod outcome;

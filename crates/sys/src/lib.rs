@@ -22,6 +22,7 @@ pub mod schedule;
 pub mod scm;
 pub mod signal;
 mod source;
+pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tree;

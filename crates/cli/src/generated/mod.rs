@@ -22,6 +22,7 @@ fn documents() -> Vec<(&'static str, String)> {
         ("docs/schema/definition.json", schema::definition()),
         ("docs/schema/report.json", schema::report()),
         ("docs/schema/rehearsal.json", schema::rehearsal()),
+        ("docs/schema/history.json", schema::history()),
         ("docs/schema/host.json", schema::host()),
     ]
 }

@@ -4,6 +4,7 @@ use schemars::{JsonSchema, schema_for};
 use winddown_core::host::Host;
 use winddown_core::report::StopReport;
 use winddown_run::Definition;
+use winddown_run::history::Found;
 
 use crate::verb::rehearse::Rehearsal;
 
@@ -17,6 +18,10 @@ pub(super) fn report() -> String {
 
 pub(super) fn rehearsal() -> String {
     json::<Rehearsal>()
+}
+
+pub(super) fn history() -> String {
+    json::<Found>()
 }
 
 pub(super) fn host() -> String {

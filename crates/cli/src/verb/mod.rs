@@ -8,6 +8,7 @@ use crate::output::Problem;
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod man;
 pub(crate) mod rehearse;

@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
+use winddown_run::history::History;
 use winddown_run::{Definition, Observer, Outcome, ReadyWhen, RunOptions, ServiceOptions};
 
 use crate::args::{Output, Ready, RunArgs};
 use crate::output::{Problem, print};
-use crate::verb::{check, with_a_program};
+use crate::verb::{check, history, with_a_program};
 
 /// How long a stop may take unless somebody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
     let writer = ReportWriter {
+        history: history::history(&args.state),
+        warned: false,
         file: args.report.clone(),
         output,
     };
@@ -104,15 +107,24 @@ fn amend(service: &mut ServiceOptions, args: &RunArgs) {
     }
 }
 
-/// Writes the report where it was asked for, and on standard error. A plain and graceful stop needs no words there, unless
-/// somebody sits at a terminal.
+/// Keeps the report, and writes it where it was asked for and on standard error. A plain and graceful stop needs no words there,
+/// unless somebody sits at a terminal.
 struct ReportWriter {
+    history: Option<History>,
+    /// One warning about the history is enough.
+    warned: bool,
     file: Option<PathBuf>,
     output: Output,
 }
 
 impl Observer for ReportWriter {
     fn report(&mut self, report: &StopReport) {
+        if let Some(Err(error)) = self.history.as_mut().map(|history| history.add(report)) {
+            if !self.warned {
+                history::warn(&error);
+            }
+            self.warned = true;
+        }
         let json = serde_json::to_string_pretty(report).expect("reports are plain data") + "\n";
         if let Some(file) = &self.file {
             if let Err(error) = fs::write(file, &json) {

@@ -73,6 +73,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.directory.path())
             .env_remove("NOTIFY_SOCKET")
+            .env("WINDDOWN_STATE_DIRECTORY", self.path("state"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -35,9 +35,13 @@ const SUPERVISORS: [Supervisor; 7] = [
     Supervisor {
         name: "winddown run",
         need: None,
-        command: |_| {
+        command: |directory| {
             let winddown = workspace::target("release/winddown");
-            Ok(Cmd::new(winddown).args(["run", "--", "sleep", "1000"]))
+            let keep = directory.join("state");
+            Ok(Cmd::new(winddown)
+                .args(["run", "--state-directory"])
+                .arg(keep)
+                .args(["--", "sleep", "1000"]))
         },
     },
     Supervisor {

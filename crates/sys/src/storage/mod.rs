@@ -1,0 +1,113 @@
+//! What a process keeps for longer than it runs: where, and so that nobody else can read, plant or change it.
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod imp;
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The directory in which winddown keeps its state; `None` where the environment names no home either. It need not be there yet.
+///
+/// | who | where |
+/// |---|---|
+/// | a systemd unit with `StateDirectory=` | `winddown` in the first directory of `STATE_DIRECTORY` |
+/// | root, on Linux | `/var/lib/winddown` |
+/// | root, on other Unix systems | `/var/db/winddown` |
+/// | another user of a Unix system | `$XDG_STATE_HOME/winddown`, else `~/.local/state/winddown` |
+/// | an elevated process or a service of Windows | `%ProgramData%\winddown` |
+/// | another user of Windows | `%LocalAppData%\winddown` |
+///
+/// A variable that holds a relative path is not believed.
+///
+/// Sources: `systemd.exec(5)`, `STATE_DIRECTORY`;
+/// <https://specifications.freedesktop.org/basedir-spec/latest>, `XDG_STATE_HOME`.
+#[must_use]
+pub fn state_directory() -> Option<PathBuf> {
+    Some(imp::state_home()?.join("winddown"))
+}
+
+/// Makes `path` a directory that only this process's user (on Windows also administrators and the system) can use, with the
+/// directories above it that are missing.
+///
+/// # Errors
+/// [`io::ErrorKind::PermissionDenied`] for one that is there already and is a link, belongs to somebody else, or that others
+/// may write to: what is kept in it could not be trusted. On Windows, only its kind and its owner are looked at. Otherwise
+/// what the system says.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata().is_err() {
+        if let Some(parent) = path.parent() {
+            let mut builder = DirBuilder::new();
+            imp::owner_only(&mut builder);
+            builder.recursive(true).create(parent)?;
+        }
+        match imp::create_directory(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    let metadata = path.symlink_metadata()?;
+    match metadata.is_dir() {
+        true => imp::refuse_foreign(path, &metadata),
+        false => Err(untrusted("it is not a directory")),
+    }
+}
+
+/// Makes a new file, for writing, that only this process's user can open; in a directory that
+/// [`create_private_directory`] made, on Windows as well.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where there is anything of that name, a dangling link included; otherwise what the system
+/// says.
+pub fn create_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    imp::owner_only_file(&mut options);
+    options.write(true).create_new(true).open(path)
+}
+
+/// Waits until the names in a directory are on the disk as they are now: a file that was renamed has its new name after a loss of
+/// power as well. On Windows the file system's own journal sees to that, and this does nothing.
+///
+/// # Errors
+/// What the system says.
+///
+/// Source: `fsync(2)`.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    imp::sync_directory(path)
+}
+
+fn untrusted(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_directory_is_made_once_and_accepted_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b/c");
+        create_private_directory(&path).unwrap();
+        create_private_directory(&path).unwrap();
+        assert!(path.is_dir());
+        create_private_file(&path.join("file")).unwrap();
+        let again = create_private_file(&path.join("file")).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        sync_directory(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_directory_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        create_private_directory(&path).unwrap_err();
+    }
+
+    #[test]
+    fn the_state_directory_is_absolute() {
+        assert!(state_directory().is_none_or(|path| path.is_absolute()));
+    }
+}

@@ -1,0 +1,116 @@
+//! Modes and owners.
+
+use std::env;
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+use super::untrusted;
+
+const OF_THE_SYSTEM: &str = if cfg!(target_os = "linux") {
+    "/var/lib"
+} else {
+    "/var/db"
+};
+
+pub(super) fn state_home() -> Option<PathBuf> {
+    if let Some(units) = env::var_os("STATE_DIRECTORY") {
+        if let Some(first) = env::split_paths(&units).find(|path| path.is_absolute()) {
+            return Some(first);
+        }
+    }
+    if geteuid().is_root() {
+        return Some(PathBuf::from(OF_THE_SYSTEM));
+    }
+    absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))
+}
+
+fn absolute(variable: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env::var_os(variable)?);
+    path.is_absolute().then_some(path)
+}
+
+pub(super) fn owner_only(builder: &mut DirBuilder) {
+    builder.mode(0o700);
+}
+
+pub(super) fn create_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+pub(super) fn refuse_foreign(_path: &Path, metadata: &Metadata) -> io::Result<()> {
+    if metadata.uid() != geteuid().as_raw() {
+        return Err(untrusted("it belongs to another user"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(untrusted("others may write to it"));
+    }
+    Ok(())
+}
+
+pub(super) fn owner_only_file(options: &mut OpenOptions) {
+    options.mode(0o600);
+}
+
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::storage::{create_private_directory, create_private_file};
+
+    fn mode(path: &Path) -> u32 {
+        path.symlink_metadata().unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn directories_and_files_are_the_owners_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b");
+        create_private_directory(&path).unwrap();
+        create_private_file(&path.join("file")).unwrap();
+        assert_eq!(mode(&place.path().join("a")), 0o700);
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join("file")), 0o600);
+    }
+
+    #[test]
+    fn links_and_directories_that_others_write_to_are_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let link = place.path().join("link");
+        symlink(place.path(), &link).unwrap();
+        let refused = create_private_directory(&link).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+
+        let open = place.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+        let refused = create_private_directory(&open).unwrap_err();
+        assert_eq!(refused.to_string(), "others may write to it");
+
+        let dangling = place.path().join("dangling");
+        symlink(place.path().join("nowhere"), &dangling).unwrap();
+        let refused = create_private_file(&dangling).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn a_directory_of_another_user_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("theirs");
+        create_private_directory(&path).unwrap();
+        // Only root can give a directory away.
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+            let refused = create_private_directory(&path).unwrap_err();
+            assert_eq!(refused.to_string(), "it belongs to another user");
+        }
+    }
+}
