@@ -86,7 +86,7 @@ gives (StateDirectory=); else /var/lib/winddown for root (/var/db/winddown outsi
 
 Times are in UTC.";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
     /// Read the definition of the program from this file; flags given here win over it
     #[arg(long, value_name = "FILE")]
@@ -168,7 +168,7 @@ pub(crate) struct HistoryArgs {
 }
 
 /// Where state is kept.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct StateArgs {
     /// Where the reports of stops are kept [default: the system's place, see `winddown history --help`]
     #[arg(long, value_name = "DIRECTORY")]
@@ -176,7 +176,7 @@ pub(crate) struct StateArgs {
 }
 
 /// How to stop.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct StopArgs {
     /// How long the whole stop may take before the program is killed [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]

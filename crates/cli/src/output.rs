@@ -1,5 +1,6 @@
 //! How results and problems are written.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -37,6 +38,17 @@ impl Problem {
         // There is nobody left to tell where standard error is closed.
         let _ = anstream::stderr().write_all(text.as_bytes());
         ExitCode::from(self.code.code)
+    }
+}
+
+impl fmt::Display for Problem {
+    /// What went wrong, and what to do, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        for hint in &self.hints {
+            write!(f, " ({hint})")?;
+        }
+        Ok(())
     }
 }
 

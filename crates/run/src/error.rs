@@ -16,6 +16,14 @@ pub enum Error {
     /// Services cannot be put in order.
     #[error(transparent)]
     Order(#[from] winddown_core::order::OrderError),
+    /// A definition names a socket of the host that the host did not pass.
+    #[error(
+        "the host passed no socket named `{0}`: give it an address, or name it so in the host's socket unit"
+    )]
+    NoSuchSocket(String),
+    /// A service cannot be replaced by another run of it now.
+    #[error("`{0}` is not ready, or is being replaced already: restart it without an overlap")]
+    NotReady(String),
     /// The Service Control Manager refused something.
     #[error(transparent)]
     Scm(#[from] winddown_core::scm::ScmError),

@@ -16,9 +16,9 @@ mod supervisor;
 mod task;
 mod timeline;
 
-pub use definition::{Definition, DefinitionError};
+pub use definition::{Definition, DefinitionError, Listen};
 pub use error::Error;
 pub use hosting::run;
-pub use options::{ReadyWhen, RunOptions, ServiceOptions, StopWhen};
+pub use options::{ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};
 pub use outcome::Outcome;
 pub use timeline::{Moment, Observer};

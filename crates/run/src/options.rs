@@ -1,7 +1,9 @@
 //! What to supervise, and how.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use winddown_core::order::Needs;
 use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
+
+use crate::definition::Listen;
 
 /// What to supervise: one service or many.
 #[derive(Clone, Debug)]
@@ -21,6 +25,29 @@ pub struct RunOptions {
     pub timeout: Option<Duration>,
     /// Asks for the stop by itself: a rehearsal.
     pub stop_when: Option<StopWhen>,
+    /// Reads the options again, for a reload.
+    pub reread: Option<Reread>,
+}
+
+/// Reads the options of a run again; an error is for people.
+#[derive(Clone)]
+pub struct Reread(Arc<dyn Fn() -> Result<RunOptions, String> + Send + Sync>);
+
+impl Reread {
+    /// Reads by `read`, which is called on the loop's thread.
+    pub fn new(read: impl Fn() -> Result<RunOptions, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    pub(crate) fn read(&self) -> Result<RunOptions, String> {
+        self.0()
+    }
+}
+
+impl fmt::Debug for Reread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reread")
+    }
 }
 
 impl RunOptions {
@@ -32,6 +59,7 @@ impl RunOptions {
             services: vec![service],
             timeout: None,
             stop_when: None,
+            reread: None,
         }
     }
 
@@ -58,6 +86,8 @@ pub struct ServiceOptions {
     pub directory: Option<PathBuf>,
     /// Variables to set in its environment.
     pub environment: Vec<(String, String)>,
+    /// The sockets that it is given, and that stay open between its runs.
+    pub listen: Vec<Listen>,
     /// Whether and when it is started again.
     pub restart: RestartRules,
     /// How it is stopped.
@@ -85,6 +115,7 @@ impl ServiceOptions {
             autostart: true,
             directory: None,
             environment: Vec::new(),
+            listen: Vec::new(),
             restart: RestartRules::default(),
             policy: StopPolicy::new(Signal::Term, timeout),
             signal_chosen: false,
@@ -92,6 +123,18 @@ impl ServiceOptions {
             ready_timeout: Duration::from_secs(60),
             output_to_stderr: false,
         }
+    }
+
+    /// Whether a program that was started with `other` must be started again for these options to hold.
+    pub(crate) fn differs_for_the_program(&self, other: &Self) -> bool {
+        let mut same = self.clone();
+        same.needs.clone_from(&other.needs);
+        same.autostart = other.autostart;
+        same.restart.clone_from(&other.restart);
+        same.policy.clone_from(&other.policy);
+        same.signal_chosen = other.signal_chosen;
+        same.ready_timeout = other.ready_timeout;
+        same != *other
     }
 }
 

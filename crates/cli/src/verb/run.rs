@@ -9,7 +9,7 @@ use std::time::Duration;
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
 use winddown_run::history::History;
-use winddown_run::{Definition, Observer, Outcome, ReadyWhen, RunOptions, ServiceOptions};
+use winddown_run::{Definition, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions};
 
 use crate::args::{Output, Ready, RunArgs};
 use crate::output::{Problem, print};
@@ -25,9 +25,12 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
         file: args.report.clone(),
         output,
     };
-    let mut options = options(args)?;
-    for service in &mut options.services {
-        service.output_to_stderr = output == Output::Json;
+    let has_file = args.config.is_some();
+    let mut options = options(args.clone(), output)?;
+    if has_file {
+        options.reread = Some(Reread::new(move || {
+            self::options(args.clone(), output).map_err(|problem| problem.to_string())
+        }));
     }
     if let Some(file) = &writer.file {
         can_be_written(file)
@@ -59,7 +62,7 @@ fn cannot_write(file: &Path, error: &io::Error) -> String {
     )
 }
 
-fn options(mut args: RunArgs) -> Result<RunOptions, Problem> {
+fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
     let command = with_a_program(std::mem::take(&mut args.command))?;
     let mut options = match &args.config {
         Some(file) => Definition::into_options(check::load(file)?, DEFAULT_TIMEOUT),
@@ -85,6 +88,9 @@ fn options(mut args: RunArgs) -> Result<RunOptions, Problem> {
                 amend(service, &args);
             }
         }
+    }
+    for service in &mut options.services {
+        service.output_to_stderr = output == Output::Json;
     }
     Ok(options)
 }

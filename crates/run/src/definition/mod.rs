@@ -1,6 +1,7 @@
 //! What is supervised and how, in a file: `winddown.toml`. One file here for each section.
 
 mod error;
+mod listen;
 mod ready;
 mod service;
 mod stop;
@@ -16,6 +17,7 @@ use winddown_core::order::{Order, OrderError};
 use crate::options::RunOptions;
 
 pub use error::DefinitionError;
+pub use listen::Listen;
 use service::Service;
 use text::DurationText;
 
@@ -96,6 +98,7 @@ impl Definition {
                     .collect(),
                 timeout: services.stop.timeout.map(|timeout| timeout.0),
                 stop_when: None,
+                reread: None,
             },
         }
     }

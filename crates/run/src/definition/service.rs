@@ -11,6 +11,7 @@ use winddown_core::StopPolicy;
 use winddown_core::order::Needs;
 
 use super::error::DefinitionError;
+use super::listen::Listen;
 use super::ready::Ready;
 use super::stop::Stop;
 use crate::options::ServiceOptions;
@@ -43,6 +44,9 @@ pub struct Service {
     pub requires: Vec<String>,
     /// Whether it starts with winddown; otherwise when a service needs it, or somebody asks for it.
     pub autostart: Option<bool>,
+    /// The sockets that it is given.
+    #[serde(default)]
+    pub listen: Vec<Listen>,
     /// How it is stopped.
     #[serde(default)]
     pub stop: Stop,
@@ -111,6 +115,7 @@ impl Service {
             options.name = name;
         }
         options.needs = needs;
+        options.listen = self.listen;
         options.autostart = self.autostart.unwrap_or(true);
         options.directory = self.directory;
         options.environment = self.environment.into_iter().collect();

@@ -3,8 +3,10 @@
 mod judge;
 mod ready;
 mod run;
+mod sockets;
 mod stopping;
 
+use std::cell::RefCell;
 use std::mem;
 use std::rc::Rc;
 
@@ -18,8 +20,10 @@ use crate::options::ServiceOptions;
 use crate::timeline::Timeline;
 
 pub(crate) use run::{Ended, StopRequest};
+pub(crate) use sockets::Inherited;
 
 use run::Run;
+use sockets::Sockets;
 
 /// A service, from its first start to its last end.
 pub(crate) struct Service {
@@ -29,9 +33,19 @@ pub(crate) struct Service {
     alone: bool,
     rehearsal: bool,
     restarts: Restarts,
+    inherited: Rc<RefCell<Inherited>>,
+    sockets: Option<Sockets>,
     stage: Stage,
+    /// The run that is to replace the one that is up, once it is ready.
+    next: Option<Box<Run>>,
+    /// Runs that were replaced and are being stopped.
+    replaced: Vec<Run>,
     /// Whether it is to run.
     wanted: bool,
+    /// Who wants it to stop, while others must stop before it.
+    stop_wish: Option<StopRequest>,
+    /// Whether it is started again once its stop has ended.
+    again: bool,
     last: Option<Result<Ended, Error>>,
     wants_shutdown: Option<String>,
 }
@@ -52,6 +66,7 @@ impl Service {
     pub(crate) fn new(
         options: ServiceOptions,
         timeline: Timeline,
+        inherited: &Rc<RefCell<Inherited>>,
         alone: bool,
         rehearsal: bool,
     ) -> Self {
@@ -61,8 +76,14 @@ impl Service {
             timeline,
             alone,
             rehearsal,
+            inherited: Rc::clone(inherited),
+            sockets: None,
             stage: Stage::Down { failed: false },
+            next: None,
+            replaced: Vec::new(),
             wanted: false,
+            stop_wish: None,
+            again: false,
             last: None,
             wants_shutdown: None,
         }
@@ -74,6 +95,7 @@ impl Service {
 
     pub(crate) fn standing(&self) -> Standing {
         match &self.stage {
+            Stage::Down { .. } if !self.replaced.is_empty() => Standing::Stopping,
             Stage::Down { failed: false } => Standing::Down,
             Stage::Down { failed: true } => Standing::Failed,
             Stage::Waiting | Stage::BackOff(_) => Standing::Waiting,
@@ -86,8 +108,8 @@ impl Service {
     }
 
     /// Whether nothing of it runs, and nothing will before somebody asks.
-    pub(crate) const fn is_down(&self) -> bool {
-        matches!(self.stage, Stage::Down { .. })
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self.stage, Stage::Down { .. }) && self.replaced.is_empty()
     }
 
     /// Whether it waits for the services that it needs.
@@ -95,13 +117,14 @@ impl Service {
         matches!(self.stage, Stage::Waiting)
     }
 
-    /// Whether something of it runs that has yet to be asked to stop, though it is not wanted any more.
-    pub(crate) fn is_to_be_stopped(&self) -> bool {
-        !self.wanted
-            && match &self.stage {
-                Stage::Up(run) => run.stop_deadline().is_none(),
-                Stage::Down { .. } | Stage::Waiting | Stage::BackOff(_) => false,
-            }
+    /// Whether it is to run.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// The wish that it stops, if it has yet to be asked for that.
+    pub(crate) const fn stop_wish(&self) -> Option<&StopRequest> {
+        self.stop_wish.as_ref()
     }
 
     /// From now on it is to run; it waits until [`Service::start`].
@@ -124,8 +147,8 @@ impl Service {
 
     pub(crate) fn start(&mut self, now: Timestamp) {
         self.restarts.started(now);
-        match Run::start(&self.options, &self.timeline, self.rehearsal) {
-            Ok(run) => self.stage = Stage::Up(Box::new(run)),
+        match self.spawn() {
+            Ok(run) => self.stage = Stage::Up(run),
             Err(error) => {
                 let what = error.to_string();
                 self.last = Some(Err(error));
@@ -138,27 +161,132 @@ impl Service {
         }
     }
 
+    fn spawn(&mut self) -> Result<Box<Run>, Error> {
+        let sockets = match self.sockets.take() {
+            Some(sockets) => sockets,
+            None => {
+                let inherited = &mut self.inherited.borrow_mut();
+                Sockets::open(&self.options.listen, self.alone, inherited)?
+            }
+        };
+        let sockets = self.sockets.insert(sockets);
+        Run::start(&self.options, sockets, &self.timeline, self.rehearsal).map(Box::new)
+    }
+
+    /// Starts the program once more beside the one that runs, which is stopped as soon as the new one is ready.
+    ///
+    /// # Errors
+    /// When it is not ready itself, or is being replaced already, or the new one cannot be started; the old one goes on.
+    pub(crate) fn replace(&mut self) -> Result<(), Error> {
+        if self.standing() != Standing::Ready || self.next.is_some() {
+            return Err(Error::NotReady(self.options.name.clone()));
+        }
+        self.restarts.forgive();
+        self.next = Some(self.spawn()?);
+        Ok(())
+    }
+
+    /// Has it stopped and started again.
+    pub(crate) fn restart(&mut self, request: &StopRequest, now: Timestamp) {
+        self.restarts.forgive();
+        self.wanted = true;
+        match &self.stage {
+            Stage::Up(_) => {
+                self.again = true;
+                self.request_stop(request, now);
+            }
+            Stage::Down { .. } | Stage::BackOff(_) => self.stage = Stage::Waiting,
+            Stage::Waiting => {}
+        }
+    }
+
     /// From now on it is not to run. What does not run yet goes down at once; what runs waits for [`Service::request_stop`].
-    pub(crate) fn unwant(&mut self, now: Timestamp) {
+    pub(crate) fn unwant(&mut self, request: &StopRequest, now: Timestamp) {
         self.wanted = false;
+        self.again = false;
         match &self.stage {
             Stage::Waiting => self.stage = Stage::Down { failed: false },
             Stage::BackOff(_) => {
                 self.timeline.add(now, "asked to stop: not started again");
                 self.stage = Stage::Down { failed: false };
             }
-            Stage::Down { .. } | Stage::Up(_) => {}
+            Stage::Up(_) => self.stop_wish = Some(request.clone()),
+            Stage::Down { .. } => {}
         }
     }
 
     pub(crate) fn request_stop(&mut self, request: &StopRequest, now: Timestamp) {
+        self.stop_wish = None;
         if let Stage::Up(run) = &mut self.stage {
             run.request_stop(request, now);
         }
+        if let Some(next) = &mut self.next {
+            next.request_stop(request, now);
+        }
+    }
+
+    /// Takes new options; whether the program must be restarted for them to hold.
+    pub(crate) fn amend(&mut self, options: ServiceOptions) -> bool {
+        let restart = options.differs_for_the_program(&self.options);
+        if options.listen != self.options.listen {
+            self.sockets = None;
+        }
+        self.restarts = Restarts::new(options.restart.clone());
+        self.options = Rc::new(options);
+        if let (Stage::Up(run), false) = (&mut self.stage, restart) {
+            run.amend(&self.options);
+        }
+        restart && matches!(self.stage, Stage::Up(_))
     }
 
     /// Goes as far as it can; when to call again at the latest.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        let replacing = self.advance_next(now)?.min(self.advance_replaced(now)?);
+        Ok(self.advance_stage(now)?.min(replacing))
+    }
+
+    fn advance_next(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        let Some(mut next) = self.next.take() else {
+            return Ok(Timestamp::NEVER);
+        };
+        let due = next.advance(now)?;
+        match next.state() {
+            State::Running => {
+                let why = format!("replaced by pid {}", next.pid());
+                let before = mem::replace(&mut self.stage, Stage::Up(next));
+                if let Stage::Up(mut before) = before {
+                    before.request_stop(&StopRequest::own(now, why), now);
+                    self.replaced.push(*before);
+                }
+                Ok(Timestamp::NEVER)
+            }
+            State::Stopped => {
+                let ended = next.conclude(now);
+                self.timeline.report(&ended.report);
+                self.timeline
+                    .add(now, format!("not replaced: {}", ended.how));
+                Ok(Timestamp::NEVER)
+            }
+            _ => {
+                self.next = Some(next);
+                Ok(due)
+            }
+        }
+    }
+
+    fn advance_replaced(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        let mut due = Timestamp::NEVER;
+        for mut run in mem::take(&mut self.replaced) {
+            due = due.min(run.advance(now)?);
+            match run.state() {
+                State::Stopped => self.timeline.report(&run.conclude(now).report),
+                _ => self.replaced.push(run),
+            }
+        }
+        Ok(due)
+    }
+
+    fn advance_stage(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         loop {
             match &mut self.stage {
                 Stage::Down { .. } | Stage::Waiting => return Ok(Timestamp::NEVER),
@@ -190,7 +318,12 @@ impl Service {
         self.timeline.report(&ended.report);
         let how = ended.how.clone();
         self.last = Some(Ok(ended));
-        if self.wanted {
+        self.stop_wish = None;
+        if let Some(next) = self.next.take() {
+            self.stage = Stage::Up(next);
+        } else if mem::take(&mut self.again) {
+            self.stage = Stage::Waiting;
+        } else if self.wanted {
             self.decide(&how, now);
         }
     }
@@ -237,12 +370,18 @@ impl Service {
         if let Stage::Up(run) = &self.stage {
             run.reap();
         }
+        for run in self.next.as_deref().into_iter().chain(&self.replaced) {
+            run.reap();
+        }
     }
 
     /// What it waits for.
     pub(crate) fn sources(&self) -> Vec<&dyn Waitable> {
         let mut sources = Vec::new();
         if let Stage::Up(run) = &self.stage {
+            run.sources(&mut sources);
+        }
+        for run in self.next.as_deref().into_iter().chain(&self.replaced) {
             run.sources(&mut sources);
         }
         sources

@@ -15,6 +15,7 @@ use winddown_sys::{Monotonic, Waitable, signal};
 
 use super::judge::{Evidence, judge};
 use super::ready::Readiness;
+use super::sockets::Sockets;
 use super::stopping::Stopping;
 use crate::error::Error;
 use crate::options::ServiceOptions;
@@ -82,12 +83,15 @@ pub(crate) struct Run {
 impl Run {
     pub(super) fn start(
         options: &Rc<ServiceOptions>,
+        sockets: &Sockets,
         timeline: &Timeline,
         rehearsal: bool,
     ) -> Result<Self, Error> {
         let ready = Readiness::new(options.ready)?;
         let tree = Tree::new()?;
-        let child = tree.spawn(&spawn_options(options, &ready)?)?;
+        let mut spawn = spawn_options(options, &ready)?;
+        sockets.pass(&mut spawn)?;
+        let child = tree.spawn(&spawn)?;
         let started = Monotonic.now();
         timeline.add(started, format!("started as pid {}", child.pid()));
         Ok(Self {
@@ -119,6 +123,10 @@ impl Run {
         self.tree.reap();
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
     pub(super) const fn started(&self) -> Timestamp {
         self.started
     }
@@ -142,6 +150,11 @@ impl Run {
             (Some(_), false) => next.min(now + LOOK_FOR_EMPTY),
             _ => next,
         })
+    }
+
+    /// From now on these are its options, as far as they matter to a program that runs.
+    pub(super) fn amend(&mut self, options: &Rc<ServiceOptions>) {
+        self.options = Rc::clone(options);
     }
 
     /// Passes a signal on to the program.

@@ -1,4 +1,5 @@
-//! Socket activation: [`take`] the listening sockets that the manager opened for this process.
+//! Socket activation: [`take`] the listening sockets that the manager opened for this process, or be the manager: [`open`] them,
+//! and [`pass`] them on.
 //!
 //! The manager keeps each socket open across a restart, so that whoever connects meanwhile waits and is not refused. To stop
 //! accepting, stop calling `accept`, and drop the socket at the end; never `shutdown(2)` it: that would shut the manager's.
@@ -22,7 +23,10 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use winddown_core::ListenAddress;
+
 use crate::notify::Environment;
+use crate::process::SpawnOptions;
 use crate::{Error, Result};
 
 /// What a descriptor from the manager is.
@@ -118,6 +122,28 @@ pub fn take() -> Result<Vec<ListenFd>> {
         return Ok(Vec::new());
     }
     imp::adopt(names)
+}
+
+/// Opens a socket that listens, under a name for whoever it is passed to.
+///
+/// A Unix socket whose owner has gone is replaced; it stays in the file system when the descriptor is closed.
+///
+/// # Errors
+/// [`Error::Os`] where the address is taken or may not be used, [`Error::Unsupported`] on Windows.
+pub fn open(address: &ListenAddress, name: &str) -> Result<ListenFd> {
+    imp::open(address, name)
+}
+
+/// Passes sockets on to a program that is about to be spawned, by the protocol of `sd_listen_fds_with_names(3)`. They stay open
+/// here as well, so that the next one can have them, too.
+///
+/// # Errors
+/// [`Error::Os`] when the process has no descriptor left, [`Error::Unsupported`] on Windows.
+pub fn pass(sockets: &[ListenFd], options: &mut SpawnOptions) -> Result<()> {
+    match sockets.is_empty() {
+        true => Ok(()),
+        false => imp::pass(sockets, options),
+    }
 }
 
 /// The name of each descriptor.

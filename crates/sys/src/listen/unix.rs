@@ -1,14 +1,20 @@
 //! Descriptors from 3 on.
 
 use std::io;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
 
+use winddown_core::ListenAddress;
+
 use super::{ListenFd, ListenKind};
+use crate::process::{EnvChange, SpawnOptions};
 use crate::{Error, Result};
 
 pub(super) type Descriptor = OwnedFd;
@@ -75,6 +81,67 @@ fn is_listening(socket: &OwnedFd) -> rustix::io::Result<bool> {
 #[cfg(target_vendor = "apple")]
 fn is_listening(socket: &OwnedFd) -> rustix::io::Result<bool> {
     Ok(rustix::net::getpeername(socket)?.is_none())
+}
+
+/// Connections that wait for the next program while one is replaced by the other.
+const BACKLOG: i32 = 4096;
+
+pub(super) fn open(address: &ListenAddress, name: &str) -> Result<ListenFd> {
+    let opened = || {
+        Ok(match address {
+            ListenAddress::Tcp(address) => {
+                let socket = OwnedFd::from(TcpListener::bind(address)?);
+                rustix::net::listen(&socket, BACKLOG)?;
+                (socket, ListenKind::TcpListener)
+            }
+            ListenAddress::Udp(address) => (UdpSocket::bind(address)?.into(), ListenKind::Datagram),
+            ListenAddress::Unix(path) => {
+                let socket = OwnedFd::from(bind_path(path)?);
+                rustix::net::listen(&socket, BACKLOG)?;
+                (socket, ListenKind::UnixListener)
+            }
+        })
+    };
+    let (descriptor, kind) =
+        opened().map_err(|error: io::Error| Error::os(format!("listening on {address}"), error))?;
+    Ok(ListenFd {
+        descriptor,
+        name: Some(name.to_owned()),
+        kind,
+    })
+}
+
+fn bind_path(path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
+            match UnixStream::connect(path) {
+                Err(refused) if is_socket && refused.kind() == io::ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(path)?;
+                    UnixListener::bind(path)
+                }
+                _ => Err(error),
+            }
+        }
+        result => result,
+    }
+}
+
+pub(super) fn pass(sockets: &[ListenFd], options: &mut SpawnOptions) -> Result<()> {
+    let mut names = Vec::new();
+    for (number, socket) in (FIRST..).zip(sockets) {
+        let duplicate = socket.descriptor.try_clone();
+        let duplicate = duplicate.map_err(|error| Error::os("duplicating a socket", error))?;
+        options.pass_fds.push((duplicate, number));
+        names.push(socket.name().unwrap_or("unknown"));
+    }
+    let set = |value: String| EnvChange::Set(value.into());
+    options.env.extend([
+        ("LISTEN_FDS".into(), set(sockets.len().to_string())),
+        ("LISTEN_FDNAMES".into(), set(names.join(":"))),
+        ("LISTEN_PID".into(), EnvChange::OwnPid),
+    ]);
+    Ok(())
 }
 
 impl ListenFd {

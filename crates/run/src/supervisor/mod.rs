@@ -1,5 +1,8 @@
 //! The loop: one thread that waits for requests, for every service and for the time, all at once.
 
+mod operations;
+mod reload;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -7,14 +10,14 @@ use std::time::Duration;
 
 use winddown::host::Host;
 use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
-use winddown_core::{Arrival, Clock, Timestamp};
-use winddown_sys::{Monotonic, Poller, memory};
+use winddown_core::{Arrival, Clock, Signal, Timestamp};
+use winddown_sys::{Monotonic, Poller, listen, memory};
 
 use crate::error::Error;
-use crate::options::{RunOptions, StopWhen};
+use crate::options::{Reread, RunOptions, StopWhen};
 use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
-use crate::service::{Service, StopRequest};
+use crate::service::{Inherited, Service, StopRequest};
 use crate::timeline::{Observer, Timeline};
 
 /// The least time between two key presses for the second to force (WD-14).
@@ -36,7 +39,12 @@ pub(crate) struct Supervisor {
     due_of: Vec<Timestamp>,
     timeout: Option<Duration>,
     stop_when: Option<StopWhen>,
+    reread: Option<Reread>,
+    /// What new services are made with.
+    observer: Rc<RefCell<Box<dyn Observer>>>,
+    inherited: Rc<RefCell<Inherited>>,
     stop: Option<WholeStop>,
+    begun: Timestamp,
     told_running: bool,
     told_stopping: bool,
 }
@@ -73,6 +81,7 @@ impl Supervisor {
         let services = options.services.iter();
         let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
         let observer = Rc::new(RefCell::new(observer));
+        let inherited = Rc::new(RefCell::new(listen::take()?));
         let now = Monotonic.now();
         let (alone, rehearsal) = (options.services.len() == 1, options.stop_when.is_some());
         let services: Vec<Service> = options
@@ -80,7 +89,7 @@ impl Supervisor {
             .into_iter()
             .map(|service| {
                 let timeline = Timeline::new(&service.name, now, &observer);
-                Service::new(service, timeline, alone, rehearsal)
+                Service::new(service, timeline, &inherited, alone, rehearsal)
             })
             .collect();
         let mut poller = Poller::new()?;
@@ -95,7 +104,11 @@ impl Supervisor {
             services,
             timeout: options.timeout,
             stop_when: options.stop_when,
+            reread: options.reread,
+            observer,
+            inherited,
             stop: None,
+            begun: now,
             told_running: false,
             told_stopping: false,
         };
@@ -194,16 +207,16 @@ impl Supervisor {
                 }
             }
         }
-        if let (true, Some(stop)) = (self.services[index].is_to_be_stopped(), &self.stop) {
-            let turn = self
-                .order
-                .stop(index, |other| self.services[other].standing());
+        if let Some(mut request) = self.services[index].stop_wish().cloned() {
+            // Only those that are to stop as well are waited for.
+            let turn = self.order.stop(index, |other| match &self.services[other] {
+                other if other.is_wanted() => Standing::Down,
+                other => other.standing(),
+            });
             if turn == Turn::Now {
                 let own = self.services[index].options().policy.timeout;
-                let request = StopRequest {
-                    until: stop.until(index, own, now),
-                    ..stop.request.clone()
-                };
+                let whole = self.stop.as_ref();
+                request.until = whole.and_then(|stop| stop.until(index, own, now));
                 self.services[index].request_stop(&request, now);
                 next = self.services[index].advance(now)?;
             }
@@ -219,6 +232,7 @@ impl Supervisor {
                     service.reap();
                 }
             }
+            Request::Forward(Signal::Hup) if self.reread.is_some() => self.reload(now),
             Request::Forward(signal) => {
                 for service in &self.services {
                     service.forward(signal);
@@ -239,15 +253,16 @@ impl Supervisor {
             None => {
                 let own = self.timeout.map(|timeout| now + timeout);
                 let standing = |index: usize| self.services[index].standing();
+                let levels = self.order.levels(standing);
+                for service in &mut self.services {
+                    service.unwant(&request, now);
+                }
                 self.stop = Some(WholeStop {
-                    levels: self.order.levels(standing),
+                    levels,
                     deadline: earlier(own, patience),
                     request,
                     begun: now,
                 });
-                for service in &mut self.services {
-                    service.unwant(now);
-                }
             }
             Some(stop) => {
                 stop.deadline = earlier(stop.deadline, patience);

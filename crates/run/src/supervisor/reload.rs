@@ -1,0 +1,124 @@
+//! Reading the definition again.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use winddown_core::Timestamp;
+use winddown_core::order::{Needs, Order};
+
+use super::Supervisor;
+use crate::error::Error;
+use crate::options::RunOptions;
+use crate::service::{Service, StopRequest};
+use crate::timeline::Timeline;
+
+impl Supervisor {
+    /// Reads the definition again and applies what has changed with the least disturbance; one that is wrong changes nothing.
+    pub(super) fn reload(&mut self, now: Timestamp) {
+        let Some(reread) = self.reread.clone().filter(|_| self.stop.is_none()) else {
+            return;
+        };
+        self.host.reloading();
+        let applied = reread.read().and_then(|options| {
+            self.apply(options, now)
+                .map_err(|error: Error| error.to_string())
+        });
+        let what = match applied {
+            Ok(changes) if changes.is_empty() => "reloaded: nothing has changed".to_owned(),
+            Ok(changes) => format!("reloaded: {}", changes.join(", ")),
+            Err(error) => format!("not reloaded, nothing has changed: {error}"),
+        };
+        Timeline::new("winddown", self.begun, &self.observer).add(now, what);
+        self.host.running();
+    }
+
+    /// What was changed, for people.
+    fn apply(&mut self, options: RunOptions, now: Timestamp) -> Result<Vec<String>, Error> {
+        let places: BTreeMap<String, usize> = self
+            .services
+            .iter()
+            .enumerate()
+            .map(|(index, service)| (service.options().name.clone(), index))
+            .collect();
+        let order = self.order_after(&options)?;
+        let mut changes = Vec::new();
+        self.timeout = options.timeout;
+        let request = StopRequest::own(now, "reload");
+        let kept: HashSet<&str> = options
+            .services
+            .iter()
+            .map(|new| new.name.as_str())
+            .collect();
+        for (name, index) in &places {
+            if !kept.contains(name.as_str()) && self.services[*index].is_wanted() {
+                changes.push(format!("{name} is gone"));
+                self.stop_service(*index, &request, now);
+            }
+        }
+        let mut wanted = Vec::new();
+        for new in options.services {
+            let name = new.name.clone();
+            match places.get(&name) {
+                Some(index) => {
+                    let service = &mut self.services[*index];
+                    if *service.options() == new {
+                        continue;
+                    }
+                    let starts = new.autostart && !service.options().autostart;
+                    // With the same sockets the old program can serve until the new one is ready.
+                    let overlaps = !new.listen.is_empty() && new.listen == service.options().listen;
+                    if !service.amend(new) {
+                        changes.push(format!("{name} is changed"));
+                    } else if overlaps && self.replace_service(*index).is_ok() {
+                        changes.push(format!("{name} is replaced"));
+                    } else {
+                        changes.push(format!("{name} is restarted"));
+                        self.restart_service(*index, &request, now);
+                    }
+                    if starts {
+                        wanted.push(*index);
+                    }
+                }
+                None => {
+                    changes.push(format!("{name} is new"));
+                    let index = self.services.len();
+                    if new.autostart {
+                        wanted.push(index);
+                    }
+                    let timeline = Timeline::new(&name, now, &self.observer);
+                    self.services
+                        .push(Service::new(new, timeline, &self.inherited, false, false));
+                    self.due_of.push(Timestamp::NEVER);
+                }
+            }
+        }
+        self.order = order;
+        for index in wanted {
+            self.want(index);
+        }
+        Ok(changes)
+    }
+
+    /// The order of those that are there and those that come; who goes needs nobody any more.
+    fn order_after(&self, options: &RunOptions) -> Result<Order, Error> {
+        let new: HashMap<&str, &Needs> = options
+            .services
+            .iter()
+            .map(|service| (service.name.as_str(), &service.needs))
+            .collect();
+        let none = Needs::default();
+        let there = self.services.iter().map(|service| {
+            let name = service.options().name.as_str();
+            (name, new.get(name).copied().unwrap_or(&none))
+        });
+        let is_new = |name: &str| {
+            let mut there = self.services.iter();
+            there.all(|service| service.options().name != name)
+        };
+        let come = options
+            .services
+            .iter()
+            .filter(|service| is_new(&service.name))
+            .map(|service| (service.name.as_str(), &service.needs));
+        Ok(Order::new(there.chain(come))?)
+    }
+}
