@@ -7,6 +7,7 @@ mod definition;
 mod error;
 pub mod history;
 mod hosting;
+pub mod logs;
 mod options;
 mod outcome;
 mod requests;

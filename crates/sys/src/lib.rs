@@ -10,10 +10,12 @@
 mod clock;
 mod error;
 mod exit;
+pub mod file;
 pub mod host;
 pub mod listen;
 pub mod memory;
 pub mod notify;
+pub mod pipe;
 mod poller;
 pub mod process;
 mod queue;

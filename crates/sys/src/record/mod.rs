@@ -1,4 +1,4 @@
-//! Entries for the operator: [`entry`] writes one where the operator of this host looks.
+//! Entries for the operator: [`entry`] writes one where the operator of this host looks. Lines of a program: [`LineLog`].
 //!
 //! | System | Where |
 //! |---|---|
@@ -8,6 +8,7 @@
 //!
 //! Source: `sd-daemon(3)`; `ReportEventW`.
 
+mod lines;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -21,6 +22,8 @@ use windows as imp;
 use std::fmt;
 
 use winddown_core::one_line;
+
+pub use lines::LineLog;
 
 /// The event of a stop that had to be forced: what was asked to stop did not, and was ended.
 pub const FORCED: u16 = 2003;

@@ -23,7 +23,7 @@ pub(super) fn write(source: &str, level: Level, event: u16, text: &str) -> bool 
 }
 
 /// The priorities of `syslog(3)`.
-fn priority(level: Level) -> u8 {
+pub(super) fn priority(level: Level) -> u8 {
     match level {
         Level::Error => 3,
         Level::Warning => 4,

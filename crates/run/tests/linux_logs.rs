@@ -1,0 +1,455 @@
+//! The output of real programs, captured: nothing is lost, nothing waits.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use flate2::read::MultiGzDecoder;
+use tempfile::TempDir;
+use winddown_run::logs::{
+    Captured, ConsoleOptions, Destination, Files, Format, LogOptions, Logs, Output, Rotation,
+    Summary,
+};
+use winddown_sys::process::{Child, EnvChange, SpawnOptions, spawn};
+use winddown_sys::wait_any;
+use winddown_testkit::{Census, Watchdog};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A service whose output is captured, in a directory of its own.
+struct Bench {
+    directory: TempDir,
+    logs: Logs,
+    told: Arc<Mutex<Vec<String>>>,
+    census: Census,
+    _watchdog: Watchdog,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&told);
+        let warn = move |service: &str, text: &str| {
+            log.lock().unwrap().push(format!("{service}: {text}"));
+        };
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            logs: Logs::new(ConsoleOptions::default(), Arc::new(warn)).unwrap(),
+            told,
+            census: Census::begin(),
+            _watchdog: Watchdog::arm(2 * LIMIT),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn options(&self, rotation: Rotation) -> LogOptions {
+        files(self.path("a.log"), None, Format::Raw, rotation)
+    }
+
+    fn open(&self, options: &LogOptions) -> Captured {
+        self.logs.open("a", options).unwrap().unwrap()
+    }
+
+    /// Starts a shell's script, or another program, with captured output.
+    fn start(&self, captured: &Captured, command: &[&str]) -> Child {
+        let (stdout, stderr) = captured.streams().unwrap();
+        let mut options = SpawnOptions::new(command[0], &command[1..]);
+        (options.stdout, options.stderr) = (stdout, stderr);
+        let (name, value) = self.census.variable();
+        let mark = (name.into(), EnvChange::Set(value.into()));
+        options.env.push(mark);
+        spawn(&options).unwrap()
+    }
+
+    fn run(&self, captured: &Captured, command: &[&str]) {
+        let child = self.start(captured, command);
+        wait_any(&[&child], Some(LIMIT));
+        assert!(child.try_wait().unwrap().unwrap().success(), "{command:?}");
+    }
+
+    fn sh(&self, captured: &Captured, script: &str) {
+        self.run(captured, &["sh", "-c", script]);
+    }
+
+    fn drain(&self, captured: &Captured) -> Summary {
+        self.drain_within(captured, LIMIT)
+    }
+
+    fn drain_within(&self, captured: &Captured, within: Duration) -> Summary {
+        captured.drain(within);
+        let deadline = Instant::now() + within + LIMIT;
+        loop {
+            self.logs.noticed();
+            if let Some(summary) = captured.drained() {
+                return summary;
+            }
+            assert!(Instant::now() < deadline, "the drain does not end");
+            wait_any(&[&self.logs], Some(LIMIT));
+        }
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+
+    /// The bytes of a log with all its old files.
+    fn all_of(&self, name: &str) -> Vec<u8> {
+        let mut paths: Vec<PathBuf> = fs::read_dir(self.directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| file_name(path).starts_with(name))
+            .collect();
+        paths.sort_by_key(|path| (path.ends_with(name), path.clone()));
+        paths.iter().flat_map(|path| read(path)).collect()
+    }
+
+    fn end(self) {
+        self.census.assert_empty();
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        return bytes;
+    }
+    let mut text = Vec::new();
+    MultiGzDecoder::new(&bytes[..])
+        .read_to_end(&mut text)
+        .unwrap();
+    text
+}
+
+fn files(
+    file: PathBuf,
+    errors_file: Option<PathBuf>,
+    format: Format,
+    rotation: Rotation,
+) -> LogOptions {
+    LogOptions {
+        to: Destination::Files(Files {
+            file,
+            errors_file,
+            format,
+            rotation,
+        }),
+        ..LogOptions::default()
+    }
+}
+
+/// Looks again and again: for what no descriptor tells of.
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !done() {
+        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn both_streams_are_in_one_file_in_the_order_of_the_program() {
+    let bench = Bench::new();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    bench.sh(
+        &captured,
+        "for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done; printf 'no end'",
+    );
+    let summary = bench.drain(&captured);
+    let expected: String = (1..=5).map(|i| format!("out {i}\nerr {i}\n")).collect();
+    let expected = expected + "no end";
+    assert_eq!(String::from_utf8(bench.all_of("a.log")).unwrap(), expected);
+    assert_eq!(
+        summary,
+        Summary {
+            bytes: expected.len() as u64,
+            lines: 11,
+            ..Summary::default()
+        }
+    );
+    bench.end();
+}
+
+#[test]
+fn a_restarted_program_goes_on_in_the_same_file() {
+    let bench = Bench::new();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    bench.sh(&captured, "echo one");
+    assert_eq!(bench.drain(&captured).lines, 1);
+    bench.sh(&captured, "echo two; echo three");
+    assert_eq!(bench.drain(&captured).lines, 2);
+    assert_eq!(bench.all_of("a.log"), b"one\ntwo\nthree\n");
+    assert_eq!(fs::read_dir(bench.directory.path()).unwrap().count(), 1);
+    bench.end();
+}
+
+#[test]
+fn each_stream_can_have_its_file_and_lines_say_when_and_where() {
+    let bench = Bench::new();
+    let (file, errors) = (bench.path("a.log"), bench.path("errors.log"));
+    let options = files(file, Some(errors), Format::Json, Rotation::default());
+    let captured = bench.open(&options);
+    bench.sh(&captured, "echo out; printf 'err \\377\\n' >&2");
+    bench.drain(&captured);
+    let object =
+        |name: &str| -> serde_json::Value { serde_json::from_slice(&bench.all_of(name)).unwrap() };
+    let (out, err) = (object("a.log"), object("errors.log"));
+    assert_eq!(
+        (&out["stream"], &out["text"]),
+        (&"stdout".into(), &"out".into())
+    );
+    assert_eq!(
+        (&err["stream"], &err["base64"]),
+        (&"stderr".into(), &"ZXJyIP8=".into())
+    );
+    bench.end();
+}
+
+/// Issue winsw#1016, #1088: rotation lost output, or ended the service.
+#[test]
+fn a_flood_is_the_same_byte_for_byte_across_rotated_and_compressed_files() {
+    let bench = Bench::new();
+    let rotation = Rotation {
+        size: Some(1_000_000),
+        compress: true,
+        ..Rotation::default()
+    };
+    let captured = bench.open(&bench.options(rotation));
+    // Random bytes hold line ends here and there, and are no UTF-8.
+    let original = bench.path("original");
+    let script = format!("head -c 20000000 /dev/urandom | tee {}", original.display());
+    let child = bench.start(&captured, &["sh", "-c", &script]);
+    for _ in 0..10 {
+        captured.rotate();
+        wait_any(&[&child], Some(Duration::from_millis(20)));
+    }
+    wait_any(&[&child], Some(LIMIT));
+    assert!(child.try_wait().unwrap().unwrap().success());
+    let summary = bench.drain(&captured);
+    assert_eq!(summary.bytes, 20_000_000);
+    assert!(
+        summary.dropped.is_nothing() && summary.warnings.is_empty(),
+        "{summary:?}"
+    );
+    wait_until("all old files are compressed", || {
+        let names = fs::read_dir(bench.directory.path()).unwrap();
+        let mut names = names.map(|entry| file_name(&entry.unwrap().path()));
+        names.all(|name| ["a.log", "original"].contains(&name.as_str()) || name.ends_with(".gz"))
+    });
+    assert!(bench.all_of("a.log") == fs::read(&original).unwrap());
+    let old = fs::read_dir(bench.directory.path()).unwrap().count() - 2;
+    assert!(old >= 20, "{old}");
+    bench.end();
+}
+
+/// Issue shawl#95 and others: the last lines before the end were lost.
+#[test]
+fn what_is_written_right_before_the_end_is_there() {
+    let bench = Bench::new();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    for run in 0..50 {
+        bench.sh(&captured, &format!("echo last words of {run}"));
+        bench.drain(&captured);
+        let expected = format!("last words of {run}\n");
+        assert!(bench.all_of("a.log").ends_with(expected.as_bytes()));
+    }
+    bench.end();
+}
+
+#[test]
+fn a_survivor_that_holds_the_pipe_does_not_hold_up_the_end() {
+    let bench = Bench::new();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    let child = bench.start(&captured, &["sh", "-c", "echo here; exec sleep 100"]);
+    let lines = captured.subscribe(10).unwrap();
+    wait_until("the line is there", || !lines.take().lines.is_empty());
+    let summary = bench.drain_within(&captured, Duration::from_millis(400));
+    assert!(summary.held_open);
+    assert_eq!(bench.all_of("a.log"), b"here\n");
+    child.kill().unwrap();
+    wait_any(&[&child], Some(LIMIT));
+    child.try_wait().unwrap().unwrap();
+    bench.end();
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_holds_up_nobody_and_gets_all_later() {
+    let bench = Bench::new();
+    // As root nothing is forbidden; but a directory is no file.
+    fs::create_dir(bench.path("a.log")).unwrap();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    bench.sh(&captured, "seq 1 20000");
+    wait_until("the operator is told", || !bench.told().is_empty());
+    assert!(bench.told()[0].starts_with("a: cannot write "));
+    fs::remove_dir(bench.path("a.log")).unwrap();
+    let summary = bench.drain(&captured);
+    let expected: String = (1..=20_000).map(|i| format!("{i}\n")).collect();
+    assert!(bench.all_of("a.log") == expected.as_bytes());
+    assert!(summary.dropped.is_nothing());
+    assert_eq!(summary.warnings.len(), 2, "{:?}", summary.warnings);
+    assert!(summary.warnings[1].contains("again"));
+    bench.end();
+}
+
+#[test]
+fn when_time_is_up_the_summary_says_what_is_not_written() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("a.log")).unwrap();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    bench.sh(&captured, "echo lost");
+    let summary = bench.drain_within(&captured, Duration::from_millis(300));
+    assert_eq!((summary.bytes, summary.unwritten), (5, 5));
+    bench.end();
+}
+
+#[test]
+fn a_file_that_logrotate_moves_is_begun_anew() {
+    let bench = Bench::new();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    bench.sh(&captured, "echo one");
+    bench.drain(&captured);
+    fs::rename(bench.path("a.log"), bench.path("a.log.1")).unwrap();
+    bench.sh(&captured, "echo two");
+    bench.drain(&captured);
+    assert_eq!(fs::read(bench.path("a.log.1")).unwrap(), b"one\n");
+    assert_eq!(fs::read(bench.path("a.log")).unwrap(), b"two\n");
+    bench.end();
+}
+
+#[test]
+fn a_line_without_end_is_shown_after_a_while() {
+    let bench = Bench::new();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    let lines = captured.subscribe(0).unwrap();
+    let child = bench.start(
+        &captured,
+        &["sh", "-c", "printf 'password: '; read _ < /dev/zero"],
+    );
+    wait_any(&[&lines], Some(LIMIT));
+    let news = lines.take();
+    assert_eq!(news.lines[0].text, b"password: ");
+    assert!(news.lines[0].partial);
+    assert_eq!(news.lines[0].output, Output::Stdout);
+    wait_until("it is in the file", || {
+        bench.all_of("a.log") == b"password: "
+    });
+    child.kill().unwrap();
+    wait_any(&[&child], Some(LIMIT));
+    child.try_wait().unwrap().unwrap();
+    bench.drain(&captured);
+    bench.end();
+}
+
+#[test]
+fn a_thousand_services_are_read_by_one_thread() {
+    let bench = Bench::new();
+    let captured: Vec<Captured> = (0..1_000)
+        .map(|i| {
+            let file = bench.path(&format!("{i}.log"));
+            bench.open(&LogOptions::to_file(file))
+        })
+        .collect();
+    // Of one program all: it is the capturing that is many here.
+    let streams: Vec<_> = captured
+        .iter()
+        .map(|captured| captured.streams().unwrap().0)
+        .collect();
+    for (i, stream) in streams.into_iter().enumerate() {
+        let mut options = SpawnOptions::new("echo", [format!("service {i}")]);
+        options.stdout = stream;
+        if i % 50 == 0 {
+            let child = spawn(&options).unwrap();
+            wait_any(&[&child], Some(LIMIT));
+            child.try_wait().unwrap().unwrap();
+        }
+    }
+    for captured in &captured {
+        captured.drain(LIMIT);
+    }
+    let mut draining: Vec<&Captured> = captured.iter().collect();
+    while !draining.is_empty() {
+        wait_any(&[&bench.logs], Some(LIMIT));
+        bench.logs.noticed();
+        draining.retain(|captured| captured.drained().is_none());
+    }
+    for i in (0..1_000).step_by(50) {
+        let text = fs::read_to_string(bench.path(&format!("{i}.log"))).unwrap();
+        assert_eq!(text, format!("service {i}\n"));
+    }
+    bench.end();
+}
+
+/// Runs only as root: a file system that is full within a few lines.
+#[test]
+fn a_full_disk_holds_up_nobody_and_what_is_dropped_is_counted_and_marked() {
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    fs::create_dir(&disk).unwrap();
+    let Some(mounted) = Mounted::tmpfs(&disk, "64k") else {
+        eprintln!("skipped: only root can mount");
+        return;
+    };
+    let mut options = LogOptions::to_file(disk.join("a.log"));
+    options.buffer = LogOptions::LEAST_BUFFER;
+    let captured = bench.open(&options);
+    // More than the disk and the memory hold; the program is not blocked, or this would not end.
+    bench.sh(&captured, "seq 1 200000");
+    wait_until("the operator is told", || !bench.told().is_empty());
+    wait_until("all is read", || captured.summary().lines == 200_000);
+    mounted.resize("8m");
+    let summary = bench.drain(&captured);
+    assert!(summary.dropped.lines > 100_000, "{summary:?}");
+    assert_eq!(summary.unwritten, 0);
+    assert_eq!(summary.warnings.len(), 2, "{:?}", summary.warnings);
+    let text = fs::read_to_string(disk.join("a.log")).unwrap();
+    let (marks, numbers): (Vec<&str>, Vec<&str>) = text
+        .lines()
+        .partition(|line| line.contains("winddown dropped"));
+    assert_eq!(marks.len(), 1);
+    let mark = format!(
+        "winddown dropped {} lines ({} bytes) here",
+        summary.dropped.lines, summary.dropped.bytes
+    );
+    assert!(marks[0].starts_with(&mark), "{marks:?} {mark}");
+    // The first and the last lines are there, and what is missing was counted.
+    assert_eq!((numbers[0], numbers.last()), ("1", Some(&"200000")));
+    assert_eq!(numbers.len() as u64 + summary.dropped.lines, 200_000);
+    drop(mounted);
+    bench.end();
+}
+
+/// A file system for one test.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn tmpfs(at: &Path, size: &str) -> Option<Self> {
+        let options = format!("size={size}");
+        mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], at).then(|| Self(at.to_owned()))
+    }
+
+    fn resize(&self, size: &str) {
+        assert!(mount(&["-o", &format!("remount,size={size}")], &self.0));
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Detached at once, and gone as soon as the last writer has closed its file.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn mount(arguments: &[&str], at: &Path) -> bool {
+    let status = Command::new("mount").args(arguments).arg(at).status();
+    status.unwrap().success()
+}
