@@ -49,12 +49,24 @@ pub enum Proof {
     CgroupEmpty,
     /// The kernel says that this process, a subreaper, has no child left (`waitid`: `ECHILD`), hence no descendant.
     NoChildren,
+    /// Every child of this process, a subreaper, was looked at, and each is known to be of another tree, or was there before.
+    OthersOnly,
     /// The Windows job object counts no process, and every process handle that was kept has ended.
     JobEmpty,
     /// The process itself ends, and with it all of its threads; it started no other.
     ProcessExit,
+    /// Nothing is left but processes that are meant to outlive it, which are named here.
+    Outlived(String),
     /// It could not be proven.
     Unproven(String),
+}
+
+impl Proof {
+    /// Whether it shows that nothing is left that should not be.
+    #[must_use]
+    pub const fn is_proven(&self) -> bool {
+        !matches!(self, Self::Unproven(_))
+    }
 }
 
 impl fmt::Display for Proof {
@@ -62,11 +74,22 @@ impl fmt::Display for Proof {
         match self {
             Self::CgroupEmpty => f.write_str("the kernel reports its cgroup empty"),
             Self::NoChildren => f.write_str("the kernel reports no child and no descendant left"),
+            Self::OthersOnly => f.write_str("every child of this process belongs to another tree"),
             Self::JobEmpty => f.write_str("its job object is empty"),
             Self::ProcessExit => f.write_str("the process itself ends"),
+            Self::Outlived(which) => write!(f, "only what may outlive it: {which}"),
             Self::Unproven(why) => write!(f, "not proven: {why}"),
         }
     }
+}
+
+/// How many processes of a tree are left running, and by what that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// How many are known; 0 also where they cannot be counted, which the proof then says.
+    pub survivors: u32,
+    /// By what that number is known.
+    pub proof: Proof,
 }
 
 /// How a hook of a phase ended.

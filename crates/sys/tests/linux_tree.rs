@@ -3,156 +3,37 @@
 
 mod linux_support;
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use linux_support::nest::{
+    LEAF, Nest, end_of, kill, new_tree, reap_all, run, with_and_without_a_cgroup, without_a_cgroup,
+};
 use linux_support::{WATCHDOG, fork, ignore};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use winddown_core::Signal;
-use winddown_sys::process::{Child, EnvChange, Exit, SpawnOptions, Stream, spawn};
-use winddown_sys::tree::{Proof, Tree};
-use winddown_sys::wait_any;
+use winddown_core::report::Proof;
+use winddown_sys::process::{EnvChange, Exit, SpawnOptions, Stream, spawn};
 use winddown_testkit::Census;
-
-const NOBODY: u32 = 65534;
-
-/// Runs `body` in a process of its own as this user, and once more as `nobody`, who may make no cgroup. At the end nothing of
-/// what it started is left.
-#[track_caller]
-fn with_and_without_a_cgroup(body: impl Fn(&Nest)) {
-    run(&body, false);
-    if rustix::process::getuid().is_root() {
-        run(&body, true);
-    }
-}
-
-#[track_caller]
-fn without_a_cgroup(body: impl Fn(&Nest)) {
-    run(&body, rustix::process::getuid().is_root());
-}
-
-#[track_caller]
-fn run(body: &impl Fn(&Nest), as_nobody: bool) {
-    let census = Census::begin();
-    let (name, mark) = census.variable();
-    let mark = (name.into(), EnvChange::Set(mark.into()));
-    fork(|_| {
-        if as_nobody {
-            become_nobody();
-        }
-        let nest = Nest {
-            expects_cgroup: !as_nobody && can_make_cgroups(),
-            mark: vec![mark],
-        };
-        body(&nest);
-        assert_eq!(children(), "", "children are left");
-    })
-    .finish();
-    census.assert_empty();
-}
-
-fn become_nobody() {
-    rustix::thread::set_thread_groups(&[]).unwrap();
-    // SAFETY: the process has one thread.
-    unsafe {
-        assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
-        assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
-    }
-    // Else /proc/self belongs to root until the next exec.
-    set_dumpable_behavior(DumpableBehavior::Dumpable).unwrap();
-}
-
-fn can_make_cgroups() -> bool {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let writable = |line: &str| line.contains(" - cgroup2 ") && line.contains(" rw,");
-    rustix::process::getuid().is_root()
-        && mounts.lines().any(writable)
-        && !Path::new("/run/systemd/system").exists()
-}
-
-struct Nest {
-    expects_cgroup: bool,
-    mark: Vec<(std::ffi::OsString, EnvChange)>,
-}
-
-impl Nest {
-    fn options(&self, script: &str) -> SpawnOptions {
-        let mut options = SpawnOptions::new("sh", ["-c", script]);
-        options.env.clone_from(&self.mark);
-        options.directory = Some("/".into());
-        options
-    }
-
-    /// Starts `script` in `tree` and waits until it has printed `lines` lines.
-    fn start(&self, tree: &Tree, script: &str, lines: usize) -> Child {
-        let mut options = self.options(script);
-        options.stdout = Stream::Pipe;
-        let mut child = tree.spawn(&options).unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        assert_eq!(output.lines().take(lines).count(), lines);
-        child
-    }
-
-    fn assert_proven(&self, proof: &Proof) {
-        let expected = if self.expects_cgroup {
-            Proof::CgroupEmpty
-        } else {
-            Proof::NoChildren
-        };
-        assert_eq!(*proof, expected);
-        assert!(proof.is_empty());
-        assert_eq!(proof.survivors(), 0);
-    }
-}
-
-/// Reaps until this process has no child left: the kernel calls a cgroup empty a moment before its last member can be reaped.
-#[track_caller]
-fn reap_all(tree: &Tree) -> Vec<(u32, Exit)> {
-    let start = Instant::now();
-    let mut reaped = tree.reap();
-    while !children().is_empty() {
-        assert!(start.elapsed() < WATCHDOG, "left: {}", children());
-        std::thread::yield_now();
-        reaped.extend(tree.reap());
-    }
-    reaped
-}
-
-fn children() -> String {
-    let own = std::process::id();
-    fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap()
-}
-
-#[track_caller]
-fn end_of(child: &Child) -> Exit {
-    let ended = wait_any(&[child], Some(WATCHDOG));
-    assert_eq!(ended, [true], "{} did not end", child.pid());
-    child.try_wait().unwrap().unwrap()
-}
-
-/// Prints a line once it is there.
-const LEAF: &str = "sh -c 'echo up; exec sleep 300'";
 
 /// WD-91: the leader dies of TERM, and the kill goes on until the rest is gone.
 #[track_caller]
 fn nothing_outlives(script: &str) {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let leader = nest.start(&tree, script, 1);
         leader.signal(Signal::Term).unwrap();
         end_of(&leader);
         let left = tree.members().unwrap();
         assert!(!left.is_empty(), "the descendant is gone already");
-        let proof = tree.proof();
-        assert!(!proof.is_empty());
-        assert_eq!(proof.survivors(), left.len(), "{proof}");
-        nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
+        assert!(!tree.is_empty().unwrap());
+        let remains = tree.proof();
+        assert_eq!(remains.survivors as usize, left.len(), "{remains:?}");
+        nest.assert_proven(&kill(&tree));
         assert_eq!(tree.members().unwrap(), []);
         // What forked and ended before may be among them.
-        let exits: Vec<String> = reap_all(&tree)
+        let exits: Vec<String> = reap_all()
             .iter()
             .map(|(_, exit)| exit.to_string())
             .collect();
@@ -194,14 +75,14 @@ fn wd_91_a_stopped_descendant_goes() {
 #[test]
 fn wd_91_what_a_leader_left_behind_goes() {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let leader = nest.start(&tree, &format!("(setsid {LEAF} &)"), 1);
         assert_eq!(end_of(&leader), Exit::Code(0));
         let members = tree.members().unwrap();
         assert_eq!(members.len(), 1);
         assert_eq!(members[0].ppid, std::process::id());
-        nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
-        let reaped = reap_all(&tree);
+        nest.assert_proven(&kill(&tree));
+        let reaped = reap_all();
         assert_eq!(reaped.len(), 1);
         assert_eq!(reaped[0].1.to_string(), "SIGKILL");
     });
@@ -211,7 +92,7 @@ fn wd_91_what_a_leader_left_behind_goes() {
 #[test]
 fn wd_91_what_forks_while_it_is_killed_goes() {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let again = "echo up; setsid sh -c \"$AGAIN\" &";
         let mut options = nest.options("for i in 1 2 3 4; do setsid sh -c \"$AGAIN\" & done");
         options
@@ -222,39 +103,40 @@ fn wd_91_what_forks_while_it_is_killed_goes() {
         let output = BufReader::new(leader.stdout.take().unwrap());
         let mut lines = output.lines();
         assert_eq!(lines.by_ref().take(40).count(), 40);
-        nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
+        nest.assert_proven(&kill(&tree));
         end_of(&leader);
         // Whoever could still fork has the pipe open.
         assert!(lines.all(|line| line.is_ok()));
-        reap_all(&tree);
+        reap_all();
     });
 }
 
 #[test]
 fn wd_91_a_hundred_daemons_go() {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let script = format!("i=0; while [ $i -lt 100 ]; do setsid {LEAF} & i=$((i+1)); done");
         let leader = nest.start(&tree, &script, 100);
         end_of(&leader);
         assert_eq!(tree.members().unwrap().len(), 100);
-        let proof = tree.proof();
-        assert_eq!(proof.survivors(), 100);
-        assert!(proof.to_string().contains("and 95 more"), "{proof}");
-        nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
-        assert_eq!(reap_all(&tree).len(), 100);
+        let remains = tree.proof();
+        assert_eq!(remains.survivors, 100);
+        let proof = remains.proof.to_string();
+        assert!(proof.contains("and 95 more"), "{proof}");
+        nest.assert_proven(&kill(&tree));
+        assert_eq!(reap_all().len(), 100);
     });
 }
 
 #[test]
 fn a_signal_reaches_every_member() {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let script = format!("{LEAF} & (setsid {LEAF} &) ; exec sh -c 'echo up; exec sleep 300'");
         let leader = nest.start(&tree, &script, 3);
         tree.signal(Signal::Term).unwrap();
         assert_eq!(end_of(&leader).to_string(), "SIGTERM");
-        let orphans = reap_all(&tree);
+        let orphans = reap_all();
         assert_eq!(orphans.len(), 2);
         assert!(
             orphans
@@ -265,24 +147,12 @@ fn a_signal_reaches_every_member() {
     });
 }
 
-/// The bound holds although nothing can be done: here because members are looked at, not killed, in no time.
-#[test]
-fn a_kill_ends_in_its_time() {
-    with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
-        let leader = nest.start(&tree, &format!("exec {LEAF}"), 1);
-        let _ = tree.kill(Duration::ZERO).unwrap();
-        nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
-        assert_eq!(end_of(&leader).to_string(), "SIGKILL");
-    });
-}
-
 #[test]
 fn an_empty_tree_is_empty() {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         nest.assert_proven(&tree.proof());
-        nest.assert_proven(&tree.kill(Duration::ZERO).unwrap());
+        nest.assert_proven(&kill(&tree));
         tree.signal(Signal::Term).unwrap();
         assert!(
             tree.spawn(&SpawnOptions::new("no-such-program", [""; 0]))
@@ -290,27 +160,6 @@ fn an_empty_tree_is_empty() {
         );
         nest.assert_proven(&tree.proof());
     });
-}
-
-/// Two trees at once, with cgroups: one's end does not touch the other.
-#[test]
-fn trees_with_cgroups_are_apart() {
-    run(
-        &|nest: &Nest| {
-            if !nest.expects_cgroup {
-                return;
-            }
-            let (one, other) = (Tree::new().unwrap(), Tree::new().unwrap());
-            let daemon = format!("(setsid {LEAF} &)");
-            end_of(&nest.start(&one, &daemon, 1));
-            end_of(&nest.start(&other, &daemon, 1));
-            nest.assert_proven(&one.kill(WATCHDOG).unwrap());
-            assert_eq!(other.members().unwrap().len(), 1);
-            nest.assert_proven(&other.kill(WATCHDOG).unwrap());
-            reap_all(&one);
-        },
-        false,
-    );
 }
 
 /// Groups of groups are removed with the tree that holds them.
@@ -321,7 +170,7 @@ fn a_cgroup_is_removed_with_its_tree() {
             if !nest.expects_cgroup {
                 return;
             }
-            let tree = Tree::new().unwrap();
+            let tree = new_tree();
             let script = "d=$(grep ' - cgroup2 ' /proc/self/mountinfo | cut -d' ' -f5 | head -n1)\
                 $(grep ^0:: /proc/self/cgroup | cut -d: -f3); mkdir $d/below; echo $$ > $d/below/cgroup.procs; \
                 echo $d; exec sleep 300";
@@ -335,7 +184,7 @@ fn a_cgroup_is_removed_with_its_tree() {
             let group = Path::new(group.trim_end());
             assert!(group.join("below").is_dir(), "{group:?}");
             assert_eq!(tree.members().unwrap().len(), 1);
-            nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
+            nest.assert_proven(&kill(&tree));
             end_of(&child);
             drop(tree);
             assert!(!group.exists());
@@ -360,16 +209,14 @@ fn other_children_are_left_alone() {
             .env(&nest.mark[0].0, mark)
             .spawn()
             .unwrap();
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let beside = spawn(&sleep).unwrap();
         let member = tree.spawn(&sleep).unwrap();
         assert_eq!(tree.members().unwrap().len(), 1);
-        assert!(Tree::new().is_err());
 
-        let proof = tree.kill(Duration::from_millis(50)).unwrap();
+        let remains = kill(&tree);
         assert_eq!(end_of(&member).to_string(), "SIGKILL");
-        assert!(!proof.is_empty());
-        assert_eq!(proof.survivors(), 0);
+        assert_eq!((remains.survivors, remains.proof), (0, Proof::OthersOnly));
         assert_eq!(beside.try_wait().unwrap(), None);
         assert_eq!(before.try_wait().unwrap(), None);
 
@@ -378,15 +225,13 @@ fn other_children_are_left_alone() {
         beside.kill().unwrap();
         end_of(&beside);
         nest.assert_proven(&tree.proof());
-        drop(tree);
-        drop(Tree::new().unwrap());
     });
 }
 
 #[test]
 fn listening_members_are_seen() {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let v4 = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = v4.local_addr().unwrap();
         let mut options = nest.options(&format!("exec {LEAF}"));
@@ -396,7 +241,7 @@ fn listening_members_are_seen() {
         // The parent's copy is closed, so it is the member's alone.
         drop(options);
         assert_eq!(tree.listening(), [address]);
-        nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
+        nest.assert_proven(&kill(&tree));
         end_of(&leader);
         assert_eq!(tree.listening(), []);
     });
@@ -405,16 +250,16 @@ fn listening_members_are_seen() {
 #[test]
 fn processor_time_is_counted() {
     with_and_without_a_cgroup(|nest| {
-        let tree = Tree::new().unwrap();
+        let tree = new_tree();
         let leader = nest.start(&tree, "(while :; do :; done) & echo up; exec sleep 300", 1);
         let start = Instant::now();
         while tree.cpu_time().unwrap() < Duration::from_millis(30) {
             assert!(start.elapsed() < WATCHDOG);
             std::thread::yield_now();
         }
-        nest.assert_proven(&tree.kill(WATCHDOG).unwrap());
+        nest.assert_proven(&kill(&tree));
         end_of(&leader);
-        reap_all(&tree);
+        reap_all();
     });
 }
 

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use winddown_core::Signal;
+use winddown_core::report::{Proof, Remains};
 use winddown_sys::process::{
     Account, Child, EnvChange, Exit, Group, Resource, Settings, SpawnOptions, Stream, spawn,
 };
-use winddown_sys::tree::{Proof, Tree};
+use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Error, Sources, wait_any};
 use winddown_testkit::Watchdog;
 use windows_sys::Win32::Foundation::STATUS_CONTROL_C_EXIT;
@@ -80,7 +81,7 @@ fn role() {
             grandchild.wait().unwrap();
         }
         "keeper" => {
-            let tree = Tree::new().unwrap();
+            let tree = Tree::new(TreeOptions::default()).unwrap();
             let _child = tree.spawn(&options("family")).unwrap();
             sleep();
         }
@@ -142,6 +143,22 @@ fn exit(child: &Child) -> Exit {
     child.try_wait().unwrap().expect("it has ended")
 }
 
+const EMPTY: Remains = Remains {
+    survivors: 0,
+    proof: Proof::JobEmpty,
+};
+
+/// Kills until nothing is left.
+fn kill(tree: &Tree) -> Remains {
+    tree.kill().unwrap();
+    while !tree.is_empty().unwrap() {
+        if let Some(left) = tree.remaining() {
+            wait_any(&[&left], Some(PATIENCE));
+        }
+    }
+    tree.proof()
+}
+
 /// The list of 25 black-box tests, 18: spaces, quotes, trailing backslashes, Unicode.
 #[test]
 fn arguments_arrive_as_they_were_given() {
@@ -186,14 +203,14 @@ fn a_request_reaches_a_child_on_its_own_console_and_not_this_process() {
 #[test]
 fn a_tree_is_asked_once_for_each_console() {
     let _watchdog = Watchdog::arm(2 * PATIENCE);
-    let tree = Tree::new().unwrap();
+    let tree = Tree::new(TreeOptions::default()).unwrap();
     let mut child = tree.spawn(&piped("asked")).unwrap();
     let mut output = output(&mut child);
     wait_for(&mut output, "ready");
     tree.signal(Signal::Term).unwrap();
     wait_for(&mut output, "asked by console ctrl-c");
     assert_eq!(exit(&child), Exit::Code(0));
-    assert_eq!(tree.kill(PATIENCE).unwrap(), Proof::JobEmpty);
+    assert_eq!(kill(&tree), EMPTY);
 }
 
 /// Windows' own handler exits with `STATUS_CONTROL_C_EXIT`, Wine's with 0: only there is such a death told from a clean end.
@@ -228,8 +245,8 @@ fn what_cannot_be_sent_is_an_error_at_once() {
 #[test]
 fn wd_91_a_tree_holds_a_grandchild_on_another_console() {
     let _watchdog = Watchdog::arm(2 * PATIENCE);
-    let tree = Tree::new().unwrap();
-    assert_eq!(tree.proof(), Proof::JobEmpty);
+    let tree = Tree::new(TreeOptions::default()).unwrap();
+    assert_eq!(tree.proof(), EMPTY);
     let mut child = tree.spawn(&piped("family")).unwrap();
     wait_for(&mut output(&mut child), "ready");
     let members = tree.members().unwrap();
@@ -239,9 +256,9 @@ fn wd_91_a_tree_holds_a_grandchild_on_another_console() {
         members.iter().any(|member| member.ppid == child.pid()),
         "{members:?}"
     );
-    assert!(tree.proof().survivors() >= 2);
+    assert!(tree.proof().survivors >= 2);
     assert!(tree.cpu_time().is_some());
-    assert_eq!(tree.kill(PATIENCE).unwrap(), Proof::JobEmpty);
+    assert_eq!(kill(&tree), EMPTY);
     assert_eq!(exit(&child), Exit::Code(1));
     assert!(tree.members().unwrap().is_empty());
 }

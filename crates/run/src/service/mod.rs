@@ -365,16 +365,6 @@ impl Service {
         }
     }
 
-    /// Reaps descendants that this process inherited.
-    pub(crate) fn reap(&self) {
-        if let Stage::Up(run) = &self.stage {
-            run.reap();
-        }
-        for run in self.next.as_deref().into_iter().chain(&self.replaced) {
-            run.reap();
-        }
-    }
-
     /// What it waits for.
     pub(crate) fn sources(&self) -> Vec<&dyn Waitable> {
         let mut sources = Vec::new();

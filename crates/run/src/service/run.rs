@@ -3,14 +3,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use winddown_core::report::{ExitRecord, Proof, StopReport, Verdict, rounded};
+use winddown_core::report::{ExitRecord, Remains, StopReport, Verdict, rounded};
 use winddown_core::{
     Arrival, Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp, exit,
     format_duration, restart, transition,
 };
 use winddown_sys::notify::MANAGER_VARIABLES;
 use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
-use winddown_sys::tree::{self, Tree};
+use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Monotonic, Waitable, signal};
 
 use super::judge::{Evidence, judge};
@@ -88,7 +88,9 @@ impl Run {
         rehearsal: bool,
     ) -> Result<Self, Error> {
         let ready = Readiness::new(options.ready)?;
-        let tree = Tree::new()?;
+        let tree = Tree::new(TreeOptions {
+            name: options.name.clone(),
+        })?;
         let mut spawn = spawn_options(options, &ready)?;
         sockets.pass(&mut spawn)?;
         let child = tree.spawn(&spawn)?;
@@ -116,11 +118,6 @@ impl Run {
 
     pub(super) fn stop_deadline(&self) -> Option<Timestamp> {
         self.stop.as_ref().map(Stopping::deadline)
-    }
-
-    /// Reaps descendants that this process inherited.
-    pub(super) fn reap(&self) {
-        self.tree.reap();
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -182,10 +179,8 @@ impl Run {
             }
         }
         if self.exit.is_some() && !self.empty {
-            let (proof, survivors) = proof_of(self.tree.proof());
-            self.empty = !matches!(proof, Proof::Unproven(_));
+            self.empty = self.tree.is_empty()?;
             if let Some(stop) = &mut self.stop {
-                stop.proof = Some((proof, survivors));
                 if self.empty {
                     self.apply(Input::Drained, None, now);
                 } else {
@@ -281,7 +276,7 @@ impl Run {
         let next = stop.climb(now, &mut self.child, self.exit.is_none(), &self.tree);
         self.timeline.add_rungs(now, &stop.rungs[before..]);
         if next == Timestamp::NEVER && self.exit.is_some() {
-            // The last rung was the kill, and it waited for the end as long as it may.
+            // The last rung was the kill, which has gone on for as long as it may.
             self.apply(Input::Expired, None, now);
             return now;
         }
@@ -290,7 +285,7 @@ impl Run {
 
     /// Judges and reports; for a run whose state is `Stopped`.
     pub(super) fn conclude(mut self, now: Timestamp) -> Ended {
-        let mut stop = self.stop.take().expect("only a stop ends a run");
+        let stop = self.stop.take().expect("only a stop ends a run");
         let exit = self
             .exit
             .unwrap_or(Exit::Code(i32::from(exit::FORCED.code)));
@@ -322,10 +317,7 @@ impl Run {
             }
             verdict => verdict,
         };
-        let (proof, survivors) = stop
-            .proof
-            .take()
-            .unwrap_or_else(|| proof_of(self.tree.proof()));
+        let Remains { survivors, proof } = self.tree.proof();
         let what = match survivors {
             0 => format!("nothing is left: {proof}"),
             left => format!("{left} left: {proof}"),
@@ -419,16 +411,4 @@ fn spawn_options(options: &ServiceOptions, ready: &Readiness) -> Result<SpawnOpt
         spawn.stdout = Stream::standard_error()?;
     }
     Ok(spawn)
-}
-
-/// The proof as reports write it, with the number of survivors.
-pub(super) fn proof_of(proof: tree::Proof) -> (Proof, u32) {
-    let survivors = u32::try_from(proof.survivors()).unwrap_or(u32::MAX);
-    let proof = match proof {
-        tree::Proof::CgroupEmpty => Proof::CgroupEmpty,
-        tree::Proof::NoChildren => Proof::NoChildren,
-        tree::Proof::JobEmpty => Proof::JobEmpty,
-        other => Proof::Unproven(other.to_string()),
-    };
-    (proof, survivors)
 }

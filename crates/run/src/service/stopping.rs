@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp as WallTime;
-use winddown_core::report::{Proof, RungRecord, Straggler, rounded};
+use winddown_core::report::{RungRecord, Straggler, rounded};
 use winddown_core::{Climb, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
 use winddown_sys::process::{self, Child, Facts};
 use winddown_sys::tree::Tree;
 
 /// How long a kill waits for the kernel to take the processes away.
 const KILL_CONFIRM: Duration = Duration::from_secs(2);
+/// How often it kills what the tree started meanwhile.
+const KILL_AGAIN: Duration = Duration::from_millis(5);
 /// Of how many processes the evidence is kept.
 const MOST_EVIDENCE: usize = 8;
 
@@ -26,8 +28,9 @@ pub(crate) struct Stopping {
     pub(crate) rungs: Vec<RungRecord>,
     pub(crate) stragglers: Vec<Straggler>,
     pub(crate) evidence: Vec<String>,
-    pub(crate) proof: Option<(Proof, u32)>,
     ladder: Ladder,
+    /// Until when the kill goes on, once it has begun.
+    killing_until: Option<Timestamp>,
     rest_asked: bool,
 }
 
@@ -48,8 +51,8 @@ impl Stopping {
             rungs: Vec::new(),
             stragglers: Vec::new(),
             evidence: Vec::new(),
-            proof: None,
             ladder: Ladder::new(policy, begun),
+            killing_until: None,
             rest_asked: false,
         }
     }
@@ -83,9 +86,9 @@ impl Stopping {
         loop {
             match self.ladder.climb(now) {
                 Climb::Wait(until) => return until,
-                Climb::Exhausted => return Timestamp::NEVER,
+                Climb::Exhausted => return self.go_on_killing(now, tree),
                 Climb::Do(rung) => {
-                    let done = self.step(&rung, child, alive, tree);
+                    let done = self.step(now, &rung, child, alive, tree);
                     let (outcome, ok) = match done {
                         Ok(outcome) => (outcome, true),
                         Err(error) => (format!("could not be done: {error}"), false),
@@ -125,8 +128,21 @@ impl Stopping {
         self.rungs.push(RungRecord { rung, at, outcome });
     }
 
+    /// Kills what has appeared since the last round; when to do so again.
+    fn go_on_killing(&self, now: Timestamp, tree: &Tree) -> Timestamp {
+        match self.killing_until {
+            Some(until) if now < until => {
+                // The proof tells what the system refused to kill.
+                let _ = tree.kill();
+                until.min(now + KILL_AGAIN)
+            }
+            _ => Timestamp::NEVER,
+        }
+    }
+
     fn step(
         &mut self,
+        now: Timestamp,
         rung: &Rung,
         child: &mut Child,
         alive: bool,
@@ -165,10 +181,9 @@ impl Stopping {
                         count: 1,
                     });
                 }
-                let proof = tree.kill(KILL_CONFIRM)?;
-                let outcome = proof.to_string();
-                self.proof = Some(super::run::proof_of(proof));
-                Ok(outcome)
+                self.killing_until = Some(now + KILL_CONFIRM);
+                tree.kill()?;
+                Ok("killed".to_owned())
             }
             Rung::CtrlC => child.signal(Signal::Int).map(|()| "sent".to_owned()),
             Rung::CtrlBreak => child.signal(Signal::Quit).map(|()| "sent".to_owned()),

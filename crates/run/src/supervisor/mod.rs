@@ -11,7 +11,7 @@ use std::time::Duration;
 use winddown::host::Host;
 use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
 use winddown_core::{Arrival, Clock, Signal, Timestamp};
-use winddown_sys::{Monotonic, Poller, listen, memory};
+use winddown_sys::{Monotonic, Poller, listen, memory, tree};
 
 use crate::error::Error;
 use crate::options::{Reread, RunOptions, StopWhen};
@@ -228,9 +228,7 @@ impl Supervisor {
         match request {
             Request::Stop(arrival) => self.request_stop(arrival, now),
             Request::Reap => {
-                for service in &self.services {
-                    service.reap();
-                }
+                tree::reap();
             }
             Request::Forward(Signal::Hup) if self.reread.is_some() => self.reload(now),
             Request::Forward(signal) => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use winddown_core::Timestamp;
 use winddown_sys::notify::MANAGER_VARIABLES;
 use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
-use winddown_sys::tree::Tree;
+use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Error, Waitable};
 
 use tail::Tail;
@@ -70,7 +70,9 @@ impl Task {
     /// # Errors
     /// As for [`process::spawn`], and [`Error::Os`] where there can be no tree or no thread for the output.
     pub(crate) fn start(options: &TaskOptions, now: Timestamp) -> Result<Self, Error> {
-        let tree = Tree::new()?;
+        let tree = Tree::new(TreeOptions {
+            name: "task".to_owned(),
+        })?;
         let (reader, writer) = process::pipe()?;
         let also_writer = writer
             .try_clone()
@@ -124,10 +126,10 @@ impl Task {
 
     /// Kills what is left; whether nothing is, and all of the output was read.
     fn is_clear(&self) -> bool {
-        let nobody = |tree: &Tree| tree.proof().survivors() == 0;
+        let nobody = |tree: &Tree| tree.is_empty().unwrap_or(false);
         if !nobody(&self.tree) {
             // What the system refuses is tried again until the time is over.
-            let _ = self.tree.kill(Duration::ZERO);
+            let _ = self.tree.kill();
         }
         nobody(&self.tree) && self.output.is_complete()
     }
@@ -167,7 +169,7 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         if !matches!(self.stage, Stage::Over(_)) {
-            let _ = self.tree.kill(Duration::ZERO);
+            let _ = self.tree.kill();
         }
     }
 }

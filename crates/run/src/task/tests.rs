@@ -59,7 +59,7 @@ fn drive(task: &mut Task, until: impl Fn(&Task) -> bool) -> TaskState {
 
 fn finish(task: &mut Task) -> TaskState {
     let state = drive(task, |_| false);
-    assert_eq!(task.tree.proof().survivors(), 0);
+    assert_eq!(task.tree.proof().survivors, 0);
     state
 }
 
@@ -130,9 +130,8 @@ fn it_is_not_over_before_all_of_its_output_was_read() {
     let mut task = bench.start(&["exits", "0"], LONG);
     let (reader, mut writer) = process::pipe().unwrap();
     task.output = Tail::read(reader).unwrap();
-    let cleared = |task: &Task| {
-        matches!(task.stage, Stage::Clearing(..)) && task.tree.proof().survivors() == 0
-    };
+    let cleared =
+        |task: &Task| matches!(task.stage, Stage::Clearing(..)) && task.tree.proof().survivors == 0;
     assert_eq!(drive(&mut task, cleared), TaskState::Running);
     writer.write_all(b"last \x1b\xff words\n").unwrap();
     drop(writer);

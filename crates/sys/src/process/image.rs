@@ -13,6 +13,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use super::failure::{Failure, Step};
+use super::imp::Boundary;
 use super::settings::imp::{self as settings, Change};
 use super::{Account, EnvChange, Group, SpawnOptions};
 use crate::{Error, Result, signal};
@@ -44,9 +45,12 @@ impl<'a> Image<'a> {
     pub(super) fn new(
         options: &SpawnOptions,
         descriptors: Vec<(OwnedFd, RawFd)>,
-        cgroup: Option<BorrowedFd<'a>>,
+        tree: Option<&Boundary<'a>>,
     ) -> Result<Self> {
-        let variables = environment(options);
+        let mut variables = environment(options);
+        if let Some((name, mark)) = tree.and_then(|tree| tree.mark.clone()) {
+            variables.insert(name.into(), EnvChange::Set(mark));
+        }
         let path = match variables.get(OsStr::new("PATH")) {
             Some(EnvChange::Set(path)) => path,
             _ => OsStr::new(DEFAULT_PATH),
@@ -72,11 +76,10 @@ impl<'a> Image<'a> {
             directory: directory.map(terminated).transpose()?,
             group: options.group,
             settings: settings::changes(&options.settings)?,
-            parent: options
-                .die_with_parent
+            parent: (options.die_with_parent || tree.is_some_and(|tree| tree.die_with_parent))
                 .then(|| rustix::process::getpid().as_raw_pid()),
             descriptors,
-            cgroup,
+            cgroup: tree.and_then(|tree| tree.cgroup),
         })
     }
 

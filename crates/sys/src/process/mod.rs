@@ -46,6 +46,8 @@ pub use settings::{
     Capability, Limit, NoLimit, NoSuchCapability, NoSuchResource, Resource, Settings,
 };
 
+#[cfg(unix)]
+pub(crate) use imp::Boundary;
 pub(crate) use imp::spawn_into;
 #[cfg(windows)]
 pub(crate) use imp::{ask_to_stop, send};

@@ -9,6 +9,10 @@ use super::State;
 #[derive(Clone, Debug)]
 pub(crate) struct Stat {
     pub(crate) ppid: u32,
+    /// Its process group.
+    pub(crate) group: u32,
+    /// Its session; 0 if that is led from another pid namespace.
+    pub(crate) session: u32,
     pub(crate) name: String,
     pub(crate) state: State,
     pub(crate) start_time: u64,
@@ -39,6 +43,8 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let cpu_ticks = (14..=17).filter_map(number).sum();
     Some(Stat {
         ppid: number(4)?.try_into().ok()?,
+        group: number(5)?.try_into().ok()?,
+        session: number(6)?.try_into().ok()?,
         name: name.to_owned(),
         state: State::of_letter(fields.first()?),
         start_time: number(22)?,
@@ -89,10 +95,11 @@ mod tests {
 
     #[test]
     fn a_name_with_brackets_and_spaces_is_read() {
-        let fields = "S 7 1 1 0 -1 4194304 1 2 3 4 10 20 30 40 20 0 1 0 987 0 0";
+        let fields = "S 7 5 6 0 -1 4194304 1 2 3 4 10 20 30 40 20 0 1 0 987 0 0";
         let stat = parse_stat(&format!("42 (a) (b c) {fields}")).unwrap();
         assert_eq!(stat.name, "a) (b c");
         assert_eq!((stat.ppid, stat.start_time, stat.cpu_ticks), (7, 987, 100));
+        assert_eq!((stat.group, stat.session), (5, 6));
         assert_eq!(stat.state, State::Sleeping);
         assert!(parse_stat("42 (cut off").is_none());
     }

@@ -3,7 +3,10 @@
 //! One lock serialises every `fork` and every reaping, so that a pid in this list is a child of ours, alive or a zombie, and
 //! cannot have been given to another process.
 
+#[cfg(target_os = "linux")]
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 #[cfg(target_os = "linux")]
@@ -16,8 +19,16 @@ use super::handle::Handle;
 use crate::{Descriptor, Error, Result, Waitable, signal};
 
 /// Which [`Tree`](crate::tree::Tree) a child was spawned into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TreeId(pub(crate) u64);
+
+impl TreeId {
+    /// One that no tree of this process has had.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -29,23 +40,24 @@ pub(crate) struct Record {
 
 pub(crate) struct Registry {
     unreaped: Vec<Arc<Record>>,
+    /// The trees of children that this process did not start, as far as they are known; `None` for those of no tree.
+    #[cfg(target_os = "linux")]
+    inherited: BTreeMap<u32, Option<TreeId>>,
+    /// Those of them that were reaped, until somebody asks.
+    #[cfg(target_os = "linux")]
+    ended: Vec<(u32, Exit)>,
 }
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     unreaped: Vec::new(),
+    #[cfg(target_os = "linux")]
+    inherited: BTreeMap::new(),
+    #[cfg(target_os = "linux")]
+    ended: Vec::new(),
 });
 
 pub(crate) fn lock() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What [`Registry::reap_all`] found.
-#[cfg(target_os = "linux")]
-pub(crate) struct Reaped {
-    /// Processes that this one inherited.
-    pub(crate) orphans: Vec<(u32, Exit)>,
-    /// The system says that this process has no child left.
-    pub(crate) none_left: bool,
 }
 
 impl Registry {
@@ -69,38 +81,58 @@ impl Registry {
         of_tree.cloned().collect()
     }
 
-    /// The pids of unreaped children that were not spawned into `tree`.
+    /// The unreaped children that this process started, with the trees that they were spawned into.
     #[cfg(target_os = "linux")]
-    pub(crate) fn outside(&self, tree: TreeId) -> Vec<u32> {
+    pub(crate) fn started(&self) -> impl Iterator<Item = (u32, Option<TreeId>)> {
         self.unreaped
             .iter()
-            .filter(|record| record.tree != Some(tree))
-            .map(|record| record.pid())
-            .collect()
+            .map(|record| (record.pid(), record.tree))
     }
 
-    /// Reaps every child that has ended. Exits of registered children go into their records.
+    /// The unreaped children that it inherited, as far as their trees are known.
     #[cfg(target_os = "linux")]
-    pub(crate) fn reap_all(&mut self) -> Reaped {
-        // Also children whose end sends no SIGCHLD.
-        let wall = WaitOptions::from_bits_retain(libc::__WALL as u32);
-        let options = WaitOptions::NOHANG | wall;
-        let mut orphans = Vec::new();
+    pub(crate) fn inherited(&self) -> impl Iterator<Item = (u32, Option<TreeId>)> {
+        self.inherited.iter().map(|(pid, tree)| (*pid, *tree))
+    }
+
+    /// `pid` is a child that this process did not start, and of this tree. That holds until it is reaped.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn inherit(&mut self, pid: u32, tree: Option<TreeId>) {
+        self.inherited.insert(pid, tree);
+    }
+
+    /// Nothing is known any more of the inherited children of `tree`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn disinherit(&mut self, tree: TreeId) {
+        self.inherited.retain(|_, of| *of != Some(tree));
+    }
+
+    /// Reaps every child that has ended, and says whether none at all is left. Exits of registered children go into their
+    /// records.
+    ///
+    /// Children whose end sends no `SIGCHLD` do not count (`wait(2)`, `__WCLONE`): the guard is one. No member of a tree is:
+    /// the kernel makes an inherited child, and one that has run `exec`, send it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn reap_all(&mut self) -> bool {
         loop {
-            match wait(options) {
+            match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => match self.position(pid) {
                     Some(at) => self.ended(at, status),
-                    None => orphans.push((number(pid), exit(status))),
+                    None => {
+                        self.inherited.remove(&number(pid));
+                        self.ended.push((number(pid), exit(status)));
+                    }
                 },
                 Err(rustix::io::Errno::INTR) => {}
-                result => {
-                    return Reaped {
-                        orphans,
-                        none_left: result.is_err(),
-                    };
-                }
+                result => return result.is_err(),
             }
         }
+    }
+
+    /// The exits of inherited processes that were reaped since the last call.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn take_ended(&mut self) -> Vec<(u32, Exit)> {
+        std::mem::take(&mut self.ended)
     }
 
     fn position(&self, pid: Pid) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! Children on Unix: fork, exec, and a pipe that says what failed in between.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -15,8 +16,15 @@ use super::registry::{self, Record, TreeId};
 use super::{Exit, SpawnOptions, Stream};
 use crate::{Descriptor, Error, Result, Waitable, signal, wait_any};
 
-/// What a child is born into: the tree, and the `cgroup.procs` of its cgroup if it has one.
-pub(crate) type Boundary<'a> = (TreeId, Option<BorrowedFd<'a>>);
+/// What a child is born into.
+pub(crate) struct Boundary<'a> {
+    pub(crate) tree: TreeId,
+    /// The `cgroup.procs` of the tree's cgroup.
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+    /// An environment variable, and its value, by which members are known.
+    pub(crate) mark: Option<(&'static str, OsString)>,
+    pub(crate) die_with_parent: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Child(Arc<Record>);
@@ -47,7 +55,7 @@ pub(crate) fn spawn_into(
 ) -> Result<super::Child> {
     let mut streams = Streams::default();
     let descriptors = streams.open(options)?;
-    let image = Image::new(options, descriptors, tree.and_then(|(_, cgroup)| cgroup))?;
+    let image = Image::new(options, descriptors, tree.as_ref())?;
     let (report, low_end) = pipe()?;
     let report_end = above(low_end.as_fd(), first_free(options))?;
     drop(low_end);
@@ -70,7 +78,7 @@ pub(crate) fn spawn_into(
                 drop(blocked);
                 let pid = Pid::from_raw(pid).expect("fork returns a pid");
                 match Handle::open(pid) {
-                    Ok(handle) => Child(registry.add(pid, tree.map(|(id, _)| id), handle)),
+                    Ok(handle) => Child(registry.add(pid, tree.as_ref().map(|it| it.tree), handle)),
                     Err(error) => {
                         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
                         let _ = waitpid(Some(pid), WaitOptions::empty());

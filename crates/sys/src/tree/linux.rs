@@ -1,84 +1,80 @@
 //! A tree on Linux: a cgroup where one may be had, the descendants of a child subreaper otherwise.
 
 use std::collections::HashSet;
-use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use winddown_core::Signal;
+use winddown_core::report::{Proof, Remains};
 
 use super::cgroup::Cgroup;
-use super::{Member, Proof, listening};
+use super::{Member, TreeOptions, ancestry, listening, mark, remains};
 use crate::process::procfs::{self, Stat};
 use crate::process::registry::{self, TreeId};
-use crate::process::{Child, Exit, SpawnOptions, spawn_into};
-use crate::{Error, Result, signal};
+use crate::process::{Boundary, Child, Exit, SpawnOptions, spawn_into};
+use crate::{Descriptor, Error, Result, Waitable, signal};
 
 /// How often [`Tree::signal`] looks for members that appeared meanwhile.
 const SIGNAL_ROUNDS: usize = 8;
-/// How long one round of killing waits for its victims before it looks for new ones.
-const KILL_ROUND: Duration = Duration::from_millis(20);
-/// How many victims of one round are waited for, so as not to run out of descriptors.
-const AWAITED: usize = 128;
 
 #[derive(Debug)]
 pub(super) struct Tree {
     id: TreeId,
-    boundary: Boundary,
-    /// Exits that were reaped on the way and not yet told.
-    orphans: Mutex<Vec<(u32, Exit)>>,
+    /// `None`: its members are told from others by [`ancestry`].
+    cgroup: Option<Cgroup>,
 }
 
+/// A pidfd.
 #[derive(Debug)]
-enum Boundary {
-    Cgroup(Cgroup),
-    Descendants(Descendants),
+pub(super) struct Remaining(OwnedFd);
+
+impl Waitable for Remaining {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.0.as_fd()
+    }
 }
 
 impl Tree {
-    pub(super) fn new() -> Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-
+    pub(super) fn new(options: TreeOptions) -> Result<Self> {
         procfs::is_ours().map_err(|error| Error::os("reading /proc", error))?;
         // With a cgroup as well: whoever would inherit its orphans otherwise may not reap them.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| Error::os("becoming a child subreaper", error))?;
-        let boundary = match Cgroup::create() {
-            Ok(cgroup) => Boundary::Cgroup(cgroup),
-            Err(_) => Boundary::Descendants(Descendants::claim()?),
-        };
+        let id = TreeId::next();
+        ancestry::lock().begin(id).map_err(listing_failed)?;
         Ok(Self {
-            id: TreeId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            boundary,
-            orphans: Mutex::default(),
+            id,
+            cgroup: Cgroup::make(id, &options.name).ok(),
         })
     }
 
     pub(super) fn spawn(&self, options: &SpawnOptions) -> Result<Child> {
-        let procs = match &self.boundary {
-            Boundary::Cgroup(cgroup) => Some(cgroup.procs()),
-            Boundary::Descendants(_) => None,
+        let procs = self.cgroup.as_ref().map(Cgroup::procs).transpose();
+        let procs = procs.map_err(|error| Error::os("opening a cgroup", error))?;
+        let boundary = Boundary {
+            tree: self.id,
+            cgroup: procs.as_ref().map(AsFd::as_fd),
+            mark: Some(mark::of_tree(self.id)),
+            die_with_parent: true,
         };
-        spawn_into(options, Some((self.id, procs)))
+        let child = spawn_into(options, Some(boundary))?;
+        ancestry::lock().started(self.id, child.pid());
+        Ok(child)
     }
 
     pub(super) fn members(&self) -> Result<Vec<Member>> {
-        let found = match &self.boundary {
-            Boundary::Cgroup(cgroup) => cgroup.pids().map(|pids| {
+        let found = match &self.cgroup {
+            Some(cgroup) => cgroup.pids().map(|pids| {
                 let stats = pids
                     .into_iter()
                     .map(|pid| Some((pid, procfs::stat(pid).ok()?)));
                 stats.flatten().collect()
             }),
-            Boundary::Descendants(descendants) => descendants.walk(self.id),
+            None => ancestry::lock().walk(self.id),
         };
-        let found: Vec<(u32, Stat)> =
-            found.map_err(|error| Error::os("listing the processes of a tree", error))?;
+        let found: Vec<(u32, Stat)> = found.map_err(listing_failed)?;
         let live = found.into_iter().filter(|(_, stat)| stat.is_live());
         Ok(live.map(|(pid, stat)| member(pid, stat)).collect())
     }
@@ -93,79 +89,92 @@ impl Tree {
                 break;
             }
             for member in members {
-                result = result.and(self.send(&member, signal).map(drop));
+                result = result.and(self.send(&member, signal));
             }
         }
         result
     }
 
-    pub(super) fn kill(&self, within: Duration) -> Result<Proof> {
-        let deadline = Instant::now() + within;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let round = left.min(KILL_ROUND);
-            match &self.boundary {
-                Boundary::Cgroup(cgroup) if cgroup.kill().is_ok() => cgroup
-                    .wait_until_empty(left)
-                    .map_err(|error| Error::os("waiting for a cgroup to be empty", error))?,
-                _ => {
-                    let mut victims = Vec::new();
-                    for member in self.members()? {
-                        victims.extend(self.send(&member, Signal::Kill)?);
-                        victims.truncate(AWAITED);
-                    }
-                    wait_for(&victims, round);
-                }
-            }
-            let proof = self.proof();
-            if proof.is_empty() || left.is_zero() {
-                return Ok(proof);
-            }
+    pub(super) fn kill(&self) -> Result<()> {
+        if self
+            .cgroup
+            .as_ref()
+            .is_some_and(|cgroup| cgroup.kill().is_ok())
+        {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        for member in self.members()? {
+            result = result.and(self.send(&member, Signal::Kill));
+        }
+        result
+    }
+
+    pub(super) fn is_empty(&self) -> Result<bool> {
+        match &self.cgroup {
+            Some(cgroup) => match cgroup.is_populated() {
+                Ok(populated) => Ok(!populated),
+                Err(error) => Err(Error::os("reading cgroup.events", error)),
+            },
+            None => ancestry::lock().is_empty(self.id).map_err(listing_failed),
         }
     }
 
-    pub(super) fn reap(&self) -> Vec<(u32, Exit)> {
-        self.reap_all();
-        std::mem::take(&mut *self.untold())
+    pub(super) fn remaining(&self) -> Option<Remaining> {
+        let members = self.members().ok()?;
+        let open = |member: &Member| pidfd_open(pid(member)?, PidfdFlags::empty()).ok();
+        members.iter().find_map(open).map(Remaining)
     }
 
-    pub(super) fn proof(&self) -> Proof {
-        let none_left = self.reap_all();
-        let outside = match &self.boundary {
-            Boundary::Cgroup(cgroup) => match cgroup.is_populated() {
-                Ok(false) => return Proof::CgroupEmpty,
-                Ok(true) => "the cgroup holds processes that this one does not see".to_owned(),
-                Err(error) => format!("cgroup.events cannot be read: {error}"),
+    pub(super) fn proof(&self) -> Remains {
+        let proven = match &self.cgroup {
+            Some(cgroup) => match cgroup.is_populated() {
+                Ok(false) => Ok(Proof::CgroupEmpty),
+                Ok(true) => Err("the cgroup holds processes that this one does not see".to_owned()),
+                Err(error) => Err(format!("cgroup.events cannot be read: {error}")),
             },
-            Boundary::Descendants(_) if none_left => return Proof::NoChildren,
-            Boundary::Descendants(_) => "this process has children outside of the tree".to_owned(),
+            None => self.proof_of_descent(),
         };
-        match self.members() {
-            Ok(members) if members.is_empty() => Proof::Unproven {
-                why: outside,
-                survivors: 0,
-            },
-            Ok(members) => Proof::Unproven {
-                why: format!("left: {}", list(&members)),
-                survivors: members.len(),
-            },
-            Err(error) => Proof::Unproven {
-                why: error.to_string(),
-                survivors: 0,
-            },
+        match (proven, self.members()) {
+            (Ok(proof), _) => remains::none(proof),
+            (Err(why), Ok(members)) if members.is_empty() => remains::none(Proof::Unproven(why)),
+            (Err(_), Ok(members)) => remains::some(&members),
+            (Err(_), Err(error)) => remains::none(Proof::Unproven(error.to_string())),
         }
+    }
+
+    /// The proof without a cgroup, or why there is none.
+    fn proof_of_descent(&self) -> Result<Proof, String> {
+        let mut ancestry = ancestry::lock();
+        let mut registry = registry::lock();
+        if registry.reap_all() {
+            return Ok(Proof::NoChildren);
+        }
+        let inherited = ancestry.look(self.id, &mut registry);
+        let strays = inherited.map_err(|error| error.to_string())?.strays;
+        drop(registry);
+        if !ancestry.is_vacant(self.id) {
+            return Err("a member is about to end".to_owned());
+        }
+        if strays.is_empty() {
+            return Ok(Proof::OthersOnly);
+        }
+        let strays = strays.into_iter().map(|(pid, stat)| member(pid, stat));
+        let strays: Vec<Member> = strays.collect();
+        Err(format!(
+            "nothing tells of which tree these are: {}",
+            remains::list(&strays)
+        ))
     }
 
     pub(super) fn cpu_time(&self) -> Option<Duration> {
-        match &self.boundary {
-            Boundary::Cgroup(cgroup) => cgroup.cpu_time(),
-            Boundary::Descendants(descendants) => {
-                let found = descendants.walk(self.id).ok()?;
-                let ticks: u64 = found.iter().map(|(_, stat)| stat.cpu_ticks).sum();
-                let per_second = rustix::param::clock_ticks_per_second();
-                Some(Duration::from_millis(ticks * 1000 / per_second))
-            }
+        if let Some(cgroup) = &self.cgroup {
+            return cgroup.cpu_time();
         }
+        let found = ancestry::lock().walk(self.id).ok()?;
+        let ticks: u64 = found.iter().map(|(_, stat)| stat.cpu_ticks).sum();
+        let per_second = rustix::param::clock_ticks_per_second();
+        Some(Duration::from_millis(ticks * 1000 / per_second))
     }
 
     pub(super) fn listening(&self) -> Vec<std::net::SocketAddr> {
@@ -173,44 +182,50 @@ impl Tree {
         listening::of(members.iter().map(|member| member.pid))
     }
 
-    /// Opens first, checks then, sends last: what the descriptor refers to cannot change in between. Gives the descriptor, or
-    /// `None` for a process that is gone.
-    fn send(&self, member: &Member, signal: Signal) -> Result<Option<OwnedFd>> {
+    /// Opens first, checks then, sends last: what the descriptor refers to cannot change in between.
+    fn send(&self, member: &Member, signal: Signal) -> Result<()> {
         let number = signal::number(signal).ok_or(Error::NoSuchSignal(signal))?;
-        let pid = member.pid.try_into().ok().and_then(Pid::from_raw);
-        let pidfd = match pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
-            None | Some(Err(Errno::SRCH)) => return Ok(None),
+        let pidfd = match pid(member).map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
+            None | Some(Err(Errno::SRCH)) => return Ok(()),
             Some(opened) => opened.map_err(|error| Error::os("pidfd_open", error))?,
         };
-        let still_member = match &self.boundary {
-            Boundary::Cgroup(cgroup) => cgroup.contains(member.pid),
-            Boundary::Descendants(_) => is_unchanged(member),
+        let still_member = match &self.cgroup {
+            Some(cgroup) => cgroup.contains(member.pid),
+            None => is_unchanged(member),
         };
         if !still_member {
-            return Ok(None);
+            return Ok(());
         }
         // SAFETY: the number is that of a signal.
         let raw = unsafe { rustix::process::Signal::from_raw_unchecked(number) };
         match pidfd_send_signal(&pidfd, raw) {
-            Ok(()) => Ok(Some(pidfd)),
-            Err(Errno::SRCH) => Ok(None),
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => {
                 let what = format!("sending {signal} to {} ({})", member.name, member.pid);
                 Err(Error::os(what, error))
             }
         }
     }
+}
 
-    /// Whether this process has no child left at all.
-    fn reap_all(&self) -> bool {
-        let reaped = registry::lock().reap_all();
-        self.untold().extend(reaped.orphans);
-        reaped.none_left
+impl Drop for Tree {
+    fn drop(&mut self) {
+        ancestry::lock().end(self.id);
     }
+}
 
-    fn untold(&self) -> std::sync::MutexGuard<'_, Vec<(u32, Exit)>> {
-        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+pub(super) fn reap() -> Vec<(u32, Exit)> {
+    let mut registry = registry::lock();
+    registry.reap_all();
+    registry.take_ended()
+}
+
+fn listing_failed(error: std::io::Error) -> Error {
+    Error::os("listing the processes of a tree", error)
+}
+
+fn pid(member: &Member) -> Option<Pid> {
+    Pid::from_raw(member.pid.try_into().ok()?)
 }
 
 fn member(pid: u32, stat: Stat) -> Member {
@@ -229,91 +244,4 @@ fn is_unchanged(member: &Member) -> bool {
         stat.start_time == member.start_time
             && (stat.ppid == member.ppid || stat.ppid == std::process::id())
     })
-}
-
-fn wait_for(victims: &[OwnedFd], at_most: Duration) {
-    let until = Instant::now() + at_most;
-    for victim in victims {
-        let left = until.saturating_duration_since(Instant::now());
-        let left = Timespec::try_from(left).ok();
-        let _ = poll(&mut [PollFd::new(victim, PollFlags::IN)], left.as_ref());
-    }
-}
-
-fn list(members: &[Member]) -> String {
-    const SHOWN: usize = 5;
-    let mut names: Vec<String> = members
-        .iter()
-        .take(SHOWN)
-        .map(|member| format!("{} ({}, {})", member.name, member.pid, member.state))
-        .collect();
-    if members.len() > SHOWN {
-        names.push(format!("and {} more", members.len() - SHOWN));
-    }
-    names.join(", ")
-}
-
-/// Every descendant of this process, except through children that are somebody else's.
-#[derive(Debug)]
-struct Descendants {
-    /// Children that this process had before: pid and start time.
-    strangers: HashSet<(u32, u64)>,
-}
-
-/// Orphans come to this process without saying which tree they are from.
-static CLAIMED: AtomicBool = AtomicBool::new(false);
-
-impl Descendants {
-    fn claim() -> Result<Self> {
-        if CLAIMED.swap(true, Ordering::AcqRel) {
-            let source = io::Error::other("another tree of this process has no cgroup either");
-            return Err(Error::os("making a tree without a cgroup", source));
-        }
-        let mut claimed = Self {
-            strangers: HashSet::new(),
-        };
-        let own = std::process::id();
-        let supported = format!("/proc/{own}/task/{own}/children");
-        std::fs::metadata(&supported).map_err(|error| Error::os(supported, error))?;
-        let children =
-            procfs::children(own).map_err(|error| Error::os("listing children", error))?;
-        for pid in children {
-            claimed
-                .strangers
-                .extend(procfs::stat(pid).map(|stat| (pid, stat.start_time)));
-        }
-        Ok(claimed)
-    }
-
-    fn walk(&self, tree: TreeId) -> io::Result<Vec<(u32, Stat)>> {
-        let outside = registry::lock().outside(tree);
-        let own = std::process::id();
-        let mut next: Vec<(u32, u32)> = Vec::new();
-        let children = procfs::children(own)?.into_iter();
-        next.extend(
-            children
-                .filter(|pid| !outside.contains(pid))
-                .map(|pid| (pid, own)),
-        );
-        let mut found = Vec::new();
-        while let Some((pid, parent)) = next.pop() {
-            let Ok(stat) = procfs::stat(pid) else {
-                continue;
-            };
-            // With another parent the number has come to be another process's.
-            let is_descendant = stat.ppid == parent || stat.ppid == own;
-            if is_descendant && !self.strangers.contains(&(pid, stat.start_time)) {
-                let children = procfs::children(pid).unwrap_or_default().into_iter();
-                next.extend(children.map(|child| (child, pid)));
-                found.push((pid, stat));
-            }
-        }
-        Ok(found)
-    }
-}
-
-impl Drop for Descendants {
-    fn drop(&mut self) {
-        CLAIMED.store(false, Ordering::Release);
-    }
 }

@@ -3,10 +3,18 @@
 //! | | boundary | what can leave it | proof |
 //! |---|---|---|---|
 //! | Linux, cgroup v2 that we may create a group in | a cgroup of its own | a process that may write to other cgroups and moves itself | `populated 0` |
-//! | Linux, otherwise | this process becomes a child subreaper | nothing, short of entering another pid namespace | `waitid` says `ECHILD` |
+//! | Linux, otherwise | this process becomes a child subreaper, and each tree's processes carry its mark | nothing leaves all trees, short of entering another pid namespace; for leaving one, see below | `waitid` says `ECHILD`; beside other trees, that every child is known to be of another |
 //! | Windows | a job object, kill on close | nothing | the job's count of active processes |
 //! | macOS, BSD | the child's session or process group | whatever makes a session or group of its own | none |
 //!
+//! # Several trees without cgroups
+//! A process whose parent has ended becomes a child of this one. Its tree is then known because it was seen in it before, by the
+//! variable `WINDDOWN_TREE` of its environment, or by its session or process group. A process that was never looked at while its
+//! parent lived, that made a session of its own, and whose environment was cleared, written over or belongs to another user
+//! cannot be told. While there is one, no tree is proven to be empty, and the proof names it; the last tree that has not ended
+//! counts it as its own, so that it is killed in the end.
+//!
+//! # Limits
 //! Processes that somebody else starts on the tree's behalf (`systemd-run`, `at`, a container daemon) do not descend from
 //! it and are not in it.
 
@@ -16,18 +24,26 @@
 mod imp;
 
 #[cfg(target_os = "linux")]
+mod ancestry;
+#[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
+mod group;
+#[cfg(target_os = "linux")]
 mod listening;
+#[cfg(target_os = "linux")]
+mod mark;
+#[cfg(any(target_os = "linux", windows))]
+mod remains;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use winddown_core::Signal;
+use winddown_core::report::Remains;
 
-use crate::Result;
 use crate::process::{Child, Exit, SpawnOptions, State};
+use crate::{Descriptor, Result, Waitable};
 
 /// A live process of a [`Tree`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,81 +61,56 @@ pub struct Member {
     pub state: State,
 }
 
-/// How it is known that a [`Tree`] is empty, or why it is not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Proof {
-    /// `cgroup.events` says `populated 0`.
-    CgroupEmpty,
-    /// This process, a child subreaper, has no child left, therefore no descendant.
-    NoChildren,
-    /// The job object has no active process.
-    JobEmpty,
-    /// It is not empty, or this system cannot tell.
-    Unproven {
-        /// Why.
-        why: String,
-        /// How many live members are known; 0 if they cannot be counted.
-        survivors: usize,
-    },
-}
-
-impl Proof {
-    /// Whether the tree is known to be empty.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        !matches!(self, Self::Unproven { .. })
-    }
-
-    /// How many live members are known: 0 if it is empty.
-    #[must_use]
-    pub const fn survivors(&self) -> usize {
-        match self {
-            Self::Unproven { survivors, .. } => *survivors,
-            _ => 0,
-        }
-    }
-}
-
-impl fmt::Display for Proof {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CgroupEmpty => f.write_str("the cgroup is empty"),
-            Self::NoChildren => f.write_str("no child is left"),
-            Self::JobEmpty => f.write_str("the job is empty"),
-            Self::Unproven { why, .. } => write!(f, "not proven: {why}"),
-        }
-    }
+/// What a [`Tree`] is like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TreeOptions {
+    /// What its cgroup is called, followed by a number of its own; other than letters, digits, `-` and `_` become `_`.
+    pub name: String,
 }
 
 /// Everything that descends from the children spawned into it.
 ///
-/// Dropping it ends nothing, except on Windows, where the job is killed on close.
+/// There may be any number of them in a process. While one exists, children must be started through this crate only: on Linux any
+/// other child of this process is taken for a descendant whose parent has ended, unless it existed before the first tree.
 ///
-/// On Linux without a cgroup of its own a tree holds every descendant of this process, except children (and their visible
-/// descendants) that existed before it or that [`process::spawn`](crate::process::spawn) started outside of it. There can be
-/// one such tree at a time, and while it exists children must be started through this crate only.
+/// Dropping it ends nothing, except on Windows, where the job is killed on close.
 #[derive(Debug)]
 pub struct Tree {
     imp: imp::Tree,
 }
 
+/// One of the members that are left: ready once it has ended, to be waited for before one looks again.
+#[derive(Debug)]
+pub struct Remaining(imp::Remaining);
+
+impl Waitable for Remaining {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.0.descriptor()
+    }
+}
+
 impl Tree {
     /// An empty tree. On Linux this process becomes a child subreaper and remains one.
     ///
-    /// A cgroup is made below this process's own, where that is permitted: as root, or in a subtree delegated to this user.
-    /// Under systemd only a unit with `Delegate=yes` counts as delegated, whatever the file permissions say.
+    /// A cgroup is made for it where that is permitted, as root, or in a subtree delegated to this user:
+    /// `winddown-PID-ID/NAME-N` below this process's own. The first tree also removes empty ones that were left behind by
+    /// processes that were killed. Under systemd only a unit with `Delegate=yes` counts as delegated, whatever the file
+    /// permissions say.
     ///
     /// Source: `PR_SET_CHILD_SUBREAPER(2const)`, `cgroups(7)`, <https://systemd.io/CGROUP_DELEGATION/>.
     ///
     /// # Errors
     ///
-    /// [`Error::Os`](crate::Error::Os) if neither kind of boundary can be had, or if another tree without a cgroup exists.
-    pub fn new() -> Result<Self> {
-        imp::Tree::new().map(|imp| Self { imp })
+    /// [`Error::Os`](crate::Error::Os) if neither kind of boundary can be had: there is no `/proc` of this process's pid
+    /// namespace, or a kernel without `CONFIG_PROC_CHILDREN`.
+    pub fn new(options: TreeOptions) -> Result<Self> {
+        imp::Tree::new(options).map(|imp| Self { imp })
     }
 
     /// Starts a program that is a member before its first instruction.
+    ///
+    /// On Linux and Windows it is killed when this process dies, however that happens, as with
+    /// [`SpawnOptions::die_with_parent`]: on Linux, call this from a thread that stays.
     ///
     /// # Errors
     ///
@@ -147,29 +138,41 @@ impl Tree {
         self.imp.signal(signal)
     }
 
-    /// Kills every member, and whatever they start meanwhile, until the tree is empty or `within` is over.
+    /// Kills every member, or goes on doing so. Returns at once.
     ///
-    /// Members do not die at once (they may be in an uninterruptible sleep, or dumping core): what is left is in the proof.
-    /// Reaps as [`Tree::reap`] does, and keeps the exits of orphans for its next call.
+    /// Members do not die at once (they may be in an uninterruptible sleep, or dumping core), and without a cgroup or a job what
+    /// a member starts in this very moment is missed: call it again until [`Tree::is_empty`].
     ///
     /// # Errors
     ///
-    /// [`Error::Os`](crate::Error::Os) if the system refuses the means, not if members are left.
-    pub fn kill(&self, within: Duration) -> Result<Proof> {
-        self.imp.kill(within)
+    /// [`Error::Os`](crate::Error::Os) if the system refuses the means for some member; the others are killed all the same.
+    pub fn kill(&self) -> Result<()> {
+        self.imp.kill()
     }
 
-    /// Reaps what has ended of the descendants that this process inherited, and gives their pids and exits. Never blocks.
+    /// Whether nothing of it is known to be left. Cheaper than [`Tree::proof`], to be asked again and again; the answer may be
+    /// `true` where there is no proof.
     ///
-    /// The exits of processes started through [`Tree::spawn`] and [`process::spawn`](crate::process::spawn) are kept for
-    /// [`Child::try_wait`]. Empty where this process inherits no orphans (macOS, BSD, Windows).
-    pub fn reap(&self) -> Vec<(u32, Exit)> {
-        self.imp.reap()
+    /// On Linux the last member to end is a child of this process, so that a `SIGCHLD` ([`SignalQueue`](crate::SignalQueue))
+    /// tells when to ask; elsewhere wait for what [`Tree::remaining`] gives. In both cases ask every few milliseconds, too: a
+    /// cgroup or a job may be empty only a moment after that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`](crate::Error::Os) if the system does not say.
+    pub fn is_empty(&self) -> Result<bool> {
+        self.imp.is_empty()
     }
 
-    /// Whether the tree is empty, and how that is known. Reaps as [`Tree::kill`] does.
+    /// One of the members, to be waited for; `None` where there is none, or none that can be waited for.
     #[must_use]
-    pub fn proof(&self) -> Proof {
+    pub fn remaining(&self) -> Option<Remaining> {
+        self.imp.remaining().map(Remaining)
+    }
+
+    /// How many members are left, and how that is known. Reaps as [`reap`] does.
+    #[must_use]
+    pub fn proof(&self) -> Remains {
         self.imp.proof()
     }
 
@@ -188,4 +191,13 @@ impl Tree {
     pub fn listening(&self) -> Vec<SocketAddr> {
         self.imp.listening()
     }
+}
+
+/// Reaps what has ended of the descendants of any tree that this process inherited, and gives the pids and exits of those that
+/// were reaped since the last call. Never blocks.
+///
+/// The exits of processes started through [`Tree::spawn`] and [`process::spawn`](crate::process::spawn) are kept for
+/// [`Child::try_wait`]. Empty where this process inherits no orphans (macOS, BSD, Windows).
+pub fn reap() -> Vec<(u32, Exit)> {
+    imp::reap()
 }

@@ -3,31 +3,44 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use winddown_core::Signal;
+use winddown_core::report::{Proof, Remains};
 
-use super::{Member, Proof};
+use super::{Member, TreeOptions};
 use crate::process::registry::{self, Record, TreeId};
-use crate::process::{Child, Exit, SpawnOptions, State, spawn_into};
-use crate::{Error, Result, Waitable, signal, wait_any};
+use crate::process::{Boundary, Child, Exit, SpawnOptions, State, spawn_into};
+use crate::{Descriptor, Error, Result, Waitable, signal};
 
 #[derive(Debug)]
 pub(super) struct Tree {
     id: TreeId,
 }
 
+/// A child that was started into the tree.
+#[derive(Debug)]
+pub(super) struct Remaining(Arc<Record>);
+
+impl Waitable for Remaining {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.0.descriptor()
+    }
+}
+
 impl Tree {
-    pub(super) fn new() -> Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Ok(Self {
-            id: TreeId(NEXT.fetch_add(1, Ordering::Relaxed)),
-        })
+    pub(super) fn new(_options: TreeOptions) -> Result<Self> {
+        Ok(Self { id: TreeId::next() })
     }
 
     pub(super) fn spawn(&self, options: &SpawnOptions) -> Result<Child> {
-        spawn_into(options, Some((self.id, None)))
+        let boundary = Boundary {
+            tree: self.id,
+            cgroup: None,
+            mark: None,
+            die_with_parent: false,
+        };
+        spawn_into(options, Some(boundary))
     }
 
     pub(super) fn members(&self) -> Result<Vec<Member>> {
@@ -52,28 +65,23 @@ impl Tree {
         result
     }
 
-    pub(super) fn kill(&self, within: Duration) -> Result<Proof> {
-        let deadline = Instant::now() + within;
-        loop {
-            self.signal(Signal::Kill)?;
-            let running = self.running();
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Some(first) = running.first().filter(|_| !left.is_zero()) else {
-                return Ok(self.proof());
-            };
-            let first: &dyn Waitable = &**first;
-            let _ = wait_any(&[first], Some(left));
-        }
+    pub(super) fn kill(&self) -> Result<()> {
+        self.signal(Signal::Kill)
     }
 
-    pub(super) fn reap(&self) -> Vec<(u32, Exit)> {
-        Vec::new()
+    pub(super) fn is_empty(&self) -> Result<bool> {
+        Ok(self.running().is_empty())
     }
 
-    pub(super) fn proof(&self) -> Proof {
-        Proof::Unproven {
-            why: "this system does not show what has left the group of a child".to_owned(),
-            survivors: self.running().len(),
+    pub(super) fn remaining(&self) -> Option<Remaining> {
+        self.running().pop().map(Remaining)
+    }
+
+    pub(super) fn proof(&self) -> Remains {
+        let why = "this system does not show what has left the group of a child";
+        Remains {
+            survivors: self.running().len().try_into().unwrap_or(u32::MAX),
+            proof: Proof::Unproven(why.to_owned()),
         }
     }
 
@@ -90,6 +98,10 @@ impl Tree {
         children.retain(|child| matches!(child.try_wait(), Ok(None)));
         children
     }
+}
+
+pub(super) fn reap() -> Vec<(u32, Exit)> {
+    Vec::new()
 }
 
 /// Signals the group that the child leads, or the child alone if it leads none.

@@ -5,19 +5,20 @@
 use std::net::SocketAddr;
 use std::os::windows::io::{AsHandle, FromRawHandle, OwnedHandle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use winddown_core::Signal;
+use winddown_core::report::{Proof, Remains};
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE};
 
-use super::{Member, Proof};
+use super::{Member, TreeOptions, remains};
 use crate::process::{Child, Exit, SpawnOptions, State, ask_to_stop, send, spawn_into};
 use crate::wake::is_signalled;
 use crate::windows::console::Event;
 use crate::windows::job::Job;
 use crate::windows::{origin, snapshot};
-use crate::{Descriptor, Error, Result, Waitable, wait_any};
+use crate::{Descriptor, Error, Result, Waitable};
 
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -32,14 +33,24 @@ struct Seen {
     process: OwnedHandle,
 }
 
-impl Waitable for Seen {
+impl Seen {
+    fn runs(&self) -> bool {
+        !is_signalled(self.process.as_handle())
+    }
+}
+
+/// A process of the job.
+#[derive(Debug)]
+pub(super) struct Remaining(OwnedHandle);
+
+impl Waitable for Remaining {
     fn descriptor(&self) -> Descriptor<'_> {
-        self.process.as_handle()
+        self.0.as_handle()
     }
 }
 
 impl Tree {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(_options: TreeOptions) -> Result<Self> {
         Ok(Self {
             job: Job::new()?,
             seen: Mutex::default(),
@@ -90,44 +101,34 @@ impl Tree {
         result
     }
 
-    pub(super) fn kill(&self, within: Duration) -> Result<Proof> {
-        let deadline = Instant::now() + within;
-        loop {
-            self.look()?;
-            self.job.terminate()?;
-            for process in self.seen().iter() {
-                let left = deadline.saturating_duration_since(Instant::now());
-                wait_any(&[process], Some(left));
-            }
-            let proof = self.proof();
-            if proof.is_empty() || Instant::now() >= deadline {
-                return Ok(proof);
-            }
-        }
+    pub(super) fn kill(&self) -> Result<()> {
+        self.look()?;
+        self.job.terminate()
     }
 
-    pub(super) fn reap(&self) -> Vec<(u32, Exit)> {
-        Vec::new()
+    pub(super) fn is_empty(&self) -> Result<bool> {
+        self.seen().retain(Seen::runs);
+        Ok(self.seen().is_empty() && self.job.active()? == 0)
     }
 
-    pub(super) fn proof(&self) -> Proof {
-        let active = match self.job.active() {
-            Ok(active) => active,
-            Err(error) => {
-                return Proof::Unproven {
-                    why: error.to_string(),
-                    survivors: 0,
-                };
-            }
-        };
-        let mut seen = self.seen();
-        seen.retain(|process| !is_signalled(process.descriptor()));
-        match active.max(seen.len()) {
-            0 => Proof::JobEmpty,
-            survivors => Proof::Unproven {
-                why: format!("the job has {survivors} active processes"),
-                survivors,
+    pub(super) fn remaining(&self) -> Option<Remaining> {
+        self.look().ok()?;
+        let seen = self.seen();
+        let handle = seen.iter().find(|process| process.runs())?;
+        handle.process.try_clone().ok().map(Remaining)
+    }
+
+    pub(super) fn proof(&self) -> Remains {
+        match self.is_empty() {
+            Ok(true) => remains::none(Proof::JobEmpty),
+            Ok(false) => match self.members() {
+                Ok(members) if !members.is_empty() => remains::some(&members),
+                _ => {
+                    let why = "a process of the job is about to end";
+                    remains::none(Proof::Unproven(why.to_owned()))
+                }
             },
+            Err(error) => remains::none(Proof::Unproven(error.to_string())),
         }
     }
 
@@ -163,6 +164,10 @@ impl Tree {
     fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+pub(super) fn reap() -> Vec<(u32, Exit)> {
+    Vec::new()
 }
 
 /// Those of `pids` that are programs, and not the host of a console, which goes with the last program on it.

@@ -1,0 +1,217 @@
+//! Which tree a process belongs to, where no cgroup says so.
+//!
+//! This process is a child subreaper, so that every member of every tree descends from it, and a member whose parent has ended
+//! becomes its child. A child that it started itself is of the tree that it was started into. One that it inherited is, by the
+//! first of these that says something:
+//!
+//! 1. of the tree in which it was seen before its parent ended (pid and start time);
+//! 2. of the tree whose mark its environment carries;
+//! 3. of the tree whose members had its session or process group.
+//!
+//! All three fail for a process that was never seen, made a session of its own, and wrote over its environment. Such a stray is
+//! counted with the last tree that has not ended; until then no tree's emptiness is proven.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{getpgrp, getsid};
+
+use crate::process::procfs::{self, Stat};
+use crate::process::registry::{self, Registry, TreeId};
+use crate::tree::mark;
+
+/// Pid and start time: a process, and no later one with its number.
+type Key = (u32, u64);
+
+#[derive(Default)]
+pub(super) struct Ancestry {
+    /// Whether children that were there before the first tree have been noted.
+    begun: bool,
+    trees: HashMap<TreeId, Known>,
+}
+
+/// What is known of a tree.
+#[derive(Default)]
+struct Known {
+    /// Its processes, when it was last walked.
+    seen: HashSet<Key>,
+    /// The sessions and process groups of those, and of the children started into it.
+    groups: HashSet<u32>,
+    /// It is empty, and remains so until something is started into it: members come from members.
+    vacant: bool,
+}
+
+/// What is among the inherited children.
+pub(super) struct Inherited {
+    /// Those of the tree in question.
+    of_tree: Vec<u32>,
+    /// Those that may be of any tree.
+    pub(super) strays: Vec<(u32, Stat)>,
+}
+
+pub(super) fn lock() -> MutexGuard<'static, Ancestry> {
+    static ANCESTRY: LazyLock<Mutex<Ancestry>> = LazyLock::new(Mutex::default);
+    ANCESTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ancestry {
+    pub(super) fn begin(&mut self, tree: TreeId) -> io::Result<()> {
+        if !self.begun {
+            let own = std::process::id();
+            // Not every kernel has it, and without it everything looks empty.
+            std::fs::metadata(format!("/proc/{own}/task/{own}/children"))?;
+            let mut registry = registry::lock();
+            let started: HashSet<u32> = registry.started().map(|(pid, _)| pid).collect();
+            for pid in procfs::children(own)? {
+                if !started.contains(&pid) {
+                    registry.inherit(pid, None);
+                }
+            }
+            self.begun = true;
+        }
+        let empty = Known {
+            vacant: true,
+            ..Known::default()
+        };
+        self.trees.insert(tree, empty);
+        Ok(())
+    }
+
+    /// What it leaves is a stray.
+    pub(super) fn end(&mut self, tree: TreeId) {
+        self.trees.remove(&tree);
+        registry::lock().disinherit(tree);
+    }
+
+    /// `pid` was started into `tree`.
+    pub(super) fn started(&mut self, tree: TreeId, pid: u32) {
+        let known = self.trees.entry(tree).or_default();
+        known.vacant = false;
+        known.groups.insert(pid);
+    }
+
+    /// Whether nothing of `tree` is known to be left. Reaps.
+    pub(super) fn is_empty(&mut self, tree: TreeId) -> io::Result<bool> {
+        if self.is_vacant(tree) {
+            return Ok(true);
+        }
+        let mut registry = registry::lock();
+        if registry.reap_all() {
+            for known in self.trees.values_mut() {
+                known.vacant = true;
+            }
+            return Ok(true);
+        }
+        let mut known = registry.started().chain(registry.inherited());
+        if known.any(|(_, of)| of == Some(tree)) {
+            return Ok(false);
+        }
+        drop(known);
+        self.look(tree, &mut registry)?;
+        Ok(self.is_vacant(tree))
+    }
+
+    /// Every process of `tree`, zombies included.
+    pub(super) fn walk(&mut self, tree: TreeId) -> io::Result<Vec<(u32, Stat)>> {
+        let own = std::process::id();
+        let (leaders, inherited) = {
+            let mut registry = registry::lock();
+            let started = registry.started().filter(|(_, of)| *of == Some(tree));
+            let leaders: Vec<u32> = started.map(|(pid, _)| pid).collect();
+            (leaders, self.look(tree, &mut registry)?.of_tree)
+        };
+        let roots = leaders.iter().chain(&inherited);
+        let mut next: Vec<(u32, u32)> = roots.map(|pid| (*pid, own)).collect();
+        let mut found = Vec::new();
+        while let Some((pid, parent)) = next.pop() {
+            let Ok(stat) = procfs::stat(pid) else {
+                continue;
+            };
+            // With another parent the number has come to be another process's.
+            if stat.ppid == parent || stat.ppid == own {
+                let children = procfs::children(pid).unwrap_or_default().into_iter();
+                next.extend(children.map(|child| (child, pid)));
+                found.push((pid, stat));
+            }
+        }
+        self.remember(tree, leaders, &found);
+        Ok(found)
+    }
+
+    /// Sorts the inherited children, and finds out which trees are empty.
+    ///
+    /// The list is complete: while the registry is locked nobody reaps, so that children are only ever added, behind those that
+    /// are there; and a process that has ended has passed its children on before it can be seen to have ended.
+    pub(super) fn look(&mut self, tree: TreeId, registry: &mut Registry) -> io::Result<Inherited> {
+        let mut known: HashMap<u32, Option<TreeId>> =
+            registry.started().chain(registry.inherited()).collect();
+        let mut strays = Vec::new();
+        for pid in procfs::children(std::process::id())? {
+            if known.contains_key(&pid) {
+                continue;
+            }
+            let stat = procfs::stat(pid)?;
+            match self.owner(pid, &stat) {
+                None => strays.push((pid, stat)),
+                owner => {
+                    registry.inherit(pid, owner);
+                    known.insert(pid, owner);
+                }
+            }
+        }
+        let occupied: HashSet<TreeId> = known.into_values().flatten().collect();
+        for (id, known) in &mut self.trees {
+            known.vacant = !occupied.contains(id);
+        }
+        let mut others = self.trees.iter().filter(|(id, _)| **id != tree);
+        if !strays.is_empty() && others.all(|(_, known)| known.vacant) {
+            for (pid, _) in strays.drain(..) {
+                registry.inherit(pid, Some(tree));
+            }
+            self.trees.entry(tree).or_default().vacant = false;
+        }
+        let of_tree = registry
+            .inherited()
+            .filter(|(_, owner)| *owner == Some(tree))
+            .map(|(pid, _)| pid)
+            .collect();
+        Ok(Inherited { of_tree, strays })
+    }
+
+    pub(super) fn is_vacant(&self, tree: TreeId) -> bool {
+        self.trees.get(&tree).is_none_or(|known| known.vacant)
+    }
+
+    fn owner(&self, pid: u32, stat: &Stat) -> Option<TreeId> {
+        let holds = |test: &dyn Fn(&Known) -> bool| {
+            let mut trees = self.trees.iter();
+            trees.find(|(_, known)| test(known)).map(|(id, _)| *id)
+        };
+        let key = (pid, stat.start_time);
+        holds(&|known| known.seen.contains(&key))
+            .or_else(|| mark::tree_of(pid).filter(|tree| self.trees.contains_key(tree)))
+            .or_else(|| {
+                let groups = [stat.session, stat.group];
+                holds(&|known| groups.iter().any(|group| known.groups.contains(group)))
+            })
+    }
+
+    fn remember(&mut self, tree: TreeId, leaders: Vec<u32>, found: &[(u32, Stat)]) {
+        let Some(known) = self.trees.get_mut(&tree) else {
+            return;
+        };
+        known.seen = found
+            .iter()
+            .map(|(pid, stat)| (*pid, stat.start_time))
+            .collect();
+        // Not the groups of this process, which its children may share, nor 0, which stands for those of other namespaces.
+        let own = [getpgrp(), getsid(None).unwrap_or(getpgrp())].map(|group| group.as_raw_pid());
+        known.groups = found
+            .iter()
+            .flat_map(|(_, stat)| [stat.session, stat.group])
+            .filter(|group| *group != 0 && own.iter().all(|own| own.unsigned_abs() != *group))
+            .chain(leaders)
+            .collect();
+    }
+}

@@ -1,0 +1,210 @@
+//! The cgroup that holds the cgroups of this process's trees. Source: `cgroups(7)`, the kernel's `cgroup-v2.rst`,
+//! <https://systemd.io/CGROUP_DELEGATION/>.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use rustix::fs::{Access, FlockOperation, flock};
+
+use super::mark;
+
+const PREFIX: &str = "winddown-";
+
+/// A directory `winddown-PID-ID` below this process's own cgroup, removed on drop with all the empty groups in it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    directory: PathBuf,
+    /// Held as long as its process lives: by this, others know what was left behind by one that is dead.
+    _lock: File,
+}
+
+impl Group {
+    /// That of this process, made if there is none yet.
+    pub(crate) fn of_this_process() -> io::Result<Arc<Self>> {
+        static GROUP: Mutex<Weak<Group>> = Mutex::new(Weak::new());
+
+        let mut group = GROUP.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = group.upgrade() {
+            return Ok(group);
+        }
+        let made = Arc::new(Self::make()?);
+        *group = Arc::downgrade(&made);
+        Ok(made)
+    }
+
+    fn make() -> io::Result<Self> {
+        let own = own_directory()?;
+        if Path::new("/run/systemd/system").exists() && !is_delegated(&own) {
+            return Err(io::Error::other("systemd has not delegated the cgroup"));
+        }
+        // Moving a process needs this of the groups' common ancestor.
+        rustix::fs::access(own.join("cgroup.procs"), Access::WRITE_OK)?;
+        remove_abandoned(&own);
+        let name = format!("{PREFIX}{}-{}", std::process::id(), mark::of_this_process());
+        let directory = own.join(name);
+        loop {
+            match fs::create_dir(&directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            // Between the two calls another process may take it for abandoned.
+            let lock = match File::open(&directory) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            flock(&lock, FlockOperation::LockExclusive)?;
+            if is_still(&lock, &directory) {
+                return Ok(Self {
+                    directory,
+                    _lock: lock,
+                });
+            }
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        remove(&self.directory);
+    }
+}
+
+/// Kills everything in a group and below it, forks in progress included. Linux 5.14 and later.
+pub(crate) fn kill(directory: &Path) -> io::Result<()> {
+    let mut file = File::options()
+        .write(true)
+        .open(directory.join("cgroup.kill"))?;
+    file.write_all(b"1")
+}
+
+/// Whether a live process is in a group or below it.
+pub(crate) fn is_populated(directory: &Path) -> io::Result<bool> {
+    let mut events = [0; 128];
+    let mut file = File::open(directory.join("cgroup.events"))?;
+    let length = file.read(&mut events)?;
+    let mut lines = events[..length].split(|byte| *byte == b'\n');
+    Ok(!lines.any(|line| line == b"populated 0"))
+}
+
+/// Removes a group after those below it. One that is not empty stays, as its processes do.
+pub(crate) fn remove(directory: &Path) {
+    for directory in tree_of(directory).iter().rev() {
+        let _ = fs::remove_dir(directory);
+    }
+}
+
+/// A directory and all below it, parents first.
+pub(super) fn tree_of(root: &Path) -> Vec<PathBuf> {
+    let mut found = vec![root.to_owned()];
+    let mut next = 0;
+    while let Some(directory) = found.get(next) {
+        found.extend(directories_in(directory));
+        next += 1;
+    }
+    found
+}
+
+fn directories_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Removes the empty groups of processes that could not do so because they were killed.
+fn remove_abandoned(own: &Path) {
+    for directory in directories_in(own) {
+        let name = directory.file_name().unwrap_or_default();
+        if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        let abandoned = File::open(&directory)
+            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
+        if abandoned {
+            remove(&directory);
+        }
+    }
+}
+
+/// Whether `path` is the directory that was opened, and not a later one of that name.
+fn is_still(opened: &File, path: &Path) -> bool {
+    match (opened.metadata(), path.metadata()) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+fn is_delegated(directory: &Path) -> bool {
+    ["trusted.delegate", "user.delegate"].iter().any(|name| {
+        let mut value = [0; 8];
+        matches!(rustix::fs::getxattr(directory, *name, &mut value), Ok(1) if value[0] == b'1')
+    })
+}
+
+/// Where the v2 group of this process is in the file system.
+fn own_directory() -> io::Result<PathBuf> {
+    let path = v2_path("/proc/self/cgroup")?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    mounts
+        .lines()
+        .find_map(|mount| below_mount(mount, &path))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "cgroup v2 is not mounted"))
+}
+
+/// The path in the v2 hierarchy, as `/proc/PID/cgroup` gives it: `0::/path`.
+pub(super) fn v2_path(file: &str) -> io::Result<String> {
+    let text = fs::read_to_string(file)?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"));
+    path.map(str::to_owned)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no cgroup v2 hierarchy"))
+}
+
+/// The directory of `path` if this line of `proc_pid_mountinfo(5)` is a mount of cgroup v2 that shows it.
+fn below_mount(mount: &str, path: &str) -> Option<PathBuf> {
+    let (fields, kind) = mount.split_once(" - ")?;
+    if kind.split(' ').next()? != "cgroup2" {
+        return None;
+    }
+    let mut fields = fields.split(' ').skip(3);
+    let (root, point) = (fields.next()?, fields.next()?);
+    // What the mount's root is not above cannot be seen through it.
+    let below = Path::new(path).strip_prefix(root).ok()?;
+    let inside = below
+        .components()
+        .all(|part| part != std::path::Component::ParentDir);
+    inside.then(|| Path::new(point).join(below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_found_in_each_layout() {
+        let pure = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate";
+        let hybrid = "41 32 0:37 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
+        let container = "99 98 0:26 /docker/4f /sys/fs/cgroup rw - cgroup2 cgroup rw";
+        let v1 = "33 32 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu";
+        let found = |mount, path| below_mount(mount, path).map(|found| found.display().to_string());
+        assert_eq!(
+            found(pure, "/a.slice/b").unwrap(),
+            "/sys/fs/cgroup/a.slice/b"
+        );
+        assert_eq!(found(hybrid, "/x").unwrap(), "/sys/fs/cgroup/unified/x");
+        assert_eq!(
+            found(container, "/docker/4f/x").unwrap(),
+            "/sys/fs/cgroup/x"
+        );
+        assert_eq!(found(container, "/other"), None);
+        assert_eq!(found(pure, "/../outside"), None);
+        assert_eq!(found(v1, "/x"), None);
+    }
+}

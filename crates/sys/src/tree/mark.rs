@@ -1,0 +1,73 @@
+//! The mark that members carry in their environment: who started them, whatever became of their parents.
+//!
+//! `WINDDOWN_TREE=ID.N`, with an ID of this process's own and the number of the tree. A program that itself runs in a tree of
+//! another winddown keeps that one's mark in front: `OUTER.1:INNER.3`.
+
+use std::ffi::OsString;
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
+
+use crate::process::registry::TreeId;
+
+const VARIABLE: &str = "WINDDOWN_TREE";
+
+/// A number that no other process has.
+pub(crate) fn of_this_process() -> &'static str {
+    static OWN: OnceLock<String> = OnceLock::new();
+    OWN.get_or_init(|| format!("{:016x}", RandomState::new().build_hasher().finish()))
+}
+
+/// The variable, and its value for the members of `tree`.
+pub(super) fn of_tree(tree: TreeId) -> (&'static str, OsString) {
+    let mut value = std::env::var_os(VARIABLE).unwrap_or_default();
+    if !value.is_empty() {
+        value.push(":");
+    }
+    value.push(format!("{}.{}", of_this_process(), tree.0));
+    (VARIABLE, value)
+}
+
+/// Which tree of this process the process carries the mark of.
+///
+/// `None` also where its environment cannot be read (another user's), or where the program wrote over it.
+pub(super) fn tree_of(pid: u32) -> Option<TreeId> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    tree_in(&environment, of_this_process()).map(TreeId)
+}
+
+fn tree_in(environment: &[u8], own: &str) -> Option<u64> {
+    let value = environment
+        .split(|byte| *byte == 0)
+        .find_map(|entry| entry.strip_prefix(VARIABLE.as_bytes())?.strip_prefix(b"="))?;
+    value.split(|byte| *byte == b':').find_map(|mark| {
+        let number = mark.strip_prefix(own.as_bytes())?.strip_prefix(b".")?;
+        std::str::from_utf8(number).ok()?.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn a_mark_is_found_among_those_of_others() {
+        let environment = b"PATH=/bin\0WINDDOWN_TREE=aa.1:bb.23:cc.4\0HOME=/\0";
+        assert_eq!(tree_in(environment, "bb"), Some(23));
+        assert_eq!(tree_in(environment, "aa"), Some(1));
+        assert_eq!(tree_in(environment, "b"), None);
+        assert_eq!(tree_in(b"XWINDDOWN_TREE=aa.1\0", "aa"), None);
+        assert_eq!(tree_in(b"WINDDOWN_TREE=aa.x\0", "aa"), None);
+    }
+
+    #[test]
+    fn a_tree_has_a_mark_that_is_recognised() {
+        let (name, value) = of_tree(TreeId(7));
+        let mut entry = name.as_bytes().to_vec();
+        entry.push(b'=');
+        entry.extend(value.as_bytes());
+        assert_eq!(tree_in(&entry, of_this_process()), Some(7));
+    }
+}
