@@ -57,6 +57,8 @@ pub enum Proof {
     ProcessExit,
     /// Nothing is left but processes that are meant to outlive it, which are named here.
     Outlived(String),
+    /// No program was running when the stop was asked for.
+    NothingRan,
     /// It could not be proven.
     Unproven(String),
 }
@@ -76,6 +78,7 @@ impl fmt::Display for Proof {
             Self::NoChildren => f.write_str("the kernel reports no child and no descendant left"),
             Self::OthersOnly => f.write_str("every child of this process belongs to another tree"),
             Self::JobEmpty => f.write_str("its job object is empty"),
+            Self::NothingRan => f.write_str("nothing was running"),
             Self::ProcessExit => f.write_str("the process itself ends"),
             Self::Outlived(which) => write!(f, "only what may outlive it: {which}"),
             Self::Unproven(why) => write!(f, "not proven: {why}"),

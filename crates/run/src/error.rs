@@ -24,6 +24,9 @@ pub enum Error {
     /// A service cannot be replaced by another run of it now.
     #[error("`{0}` is not ready, or is being replaced already: restart it without an overlap")]
     NotReady(String),
+    /// The hook before the start of a service failed.
+    #[error("`{0}` is not started: its pre-start hook failed: {1}")]
+    Hook(String, String),
     /// The Service Control Manager refused something.
     #[error(transparent)]
     Scm(#[from] winddown_core::scm::ScmError),
@@ -47,6 +50,7 @@ impl Error {
             Self::History { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 exit::NOT_PERMITTED
             }
+            Self::Hook(..) => exit::FAILED,
             _ => exit::OWN_FAILURE,
         }
     }

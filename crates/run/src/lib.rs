@@ -17,7 +17,7 @@ mod supervisor;
 mod task;
 mod timeline;
 
-pub use definition::{Definition, DefinitionError, Listen};
+pub use definition::{Definition, DefinitionError, Hook, Hooks, Listen};
 pub use error::Error;
 pub use hosting::run;
 pub use options::{ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};

@@ -12,7 +12,7 @@ use winddown_core::order::Needs;
 use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
 
-use crate::definition::Listen;
+use crate::definition::{Hooks, Listen};
 
 /// What to supervise: one service or many.
 #[derive(Clone, Debug)]
@@ -88,6 +88,8 @@ pub struct ServiceOptions {
     pub environment: Vec<(String, String)>,
     /// The sockets that it is given, and that stay open between its runs.
     pub listen: Vec<Listen>,
+    /// Programs to run at points in its life.
+    pub hooks: Hooks,
     /// Whether and when it is started again.
     pub restart: RestartRules,
     /// How it is stopped.
@@ -116,6 +118,7 @@ impl ServiceOptions {
             directory: None,
             environment: Vec::new(),
             listen: Vec::new(),
+            hooks: Hooks::default(),
             restart: RestartRules::default(),
             policy: StopPolicy::new(Signal::Term, timeout),
             signal_chosen: false,
@@ -130,6 +133,7 @@ impl ServiceOptions {
         let mut same = self.clone();
         same.needs.clone_from(&other.needs);
         same.autostart = other.autostart;
+        same.hooks.clone_from(&other.hooks);
         same.restart.clone_from(&other.restart);
         same.policy.clone_from(&other.policy);
         same.signal_chosen = other.signal_chosen;

@@ -1,6 +1,7 @@
 //! What is supervised and how, in a file: `winddown.toml`. One file here for each section.
 
 mod error;
+mod hooks;
 mod listen;
 mod ready;
 mod service;
@@ -11,12 +12,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use winddown_core::order::{Order, OrderError};
 
 use crate::options::RunOptions;
 
 pub use error::DefinitionError;
+pub use hooks::{Hook, Hooks};
 pub use listen::Listen;
 use service::Service;
 use text::DurationText;
@@ -102,6 +104,16 @@ impl Definition {
             },
         }
     }
+}
+
+fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let command = Vec::<String>::deserialize(deserializer)?;
+    if command.first().is_none_or(String::is_empty) {
+        return Err(serde::de::Error::custom(
+            "the command is empty: name a program",
+        ));
+    }
+    Ok(command)
 }
 
 /// What is wrong with the needs of services, at the place where it is written.

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use winddown_core::StopPolicy;
 use winddown_core::order::Needs;
 
+use super::command;
 use super::error::DefinitionError;
+use super::hooks::Hooks;
 use super::listen::Listen;
 use super::ready::Ready;
 use super::stop::Stop;
@@ -47,22 +49,15 @@ pub struct Service {
     /// The sockets that it is given.
     #[serde(default)]
     pub listen: Vec<Listen>,
+    /// Programs to run at points in its life.
+    #[serde(default)]
+    pub hooks: Hooks,
     /// How it is stopped.
     #[serde(default)]
     pub stop: Stop,
     /// When it is ready.
     #[serde(default)]
     pub ready: Ready,
-}
-
-fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let command = Vec::<String>::deserialize(deserializer)?;
-    if command.first().is_none_or(String::is_empty) {
-        return Err(serde::de::Error::custom(
-            "the command is empty: name a program",
-        ));
-    }
-    Ok(command)
 }
 
 impl Service {
@@ -116,6 +111,7 @@ impl Service {
         }
         options.needs = needs;
         options.listen = self.listen;
+        options.hooks = self.hooks;
         options.autostart = self.autostart.unwrap_or(true);
         options.directory = self.directory;
         options.environment = self.environment.into_iter().collect();

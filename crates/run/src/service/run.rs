@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use winddown_core::report::{ExitRecord, Remains, StopReport, Verdict, rounded};
+use winddown_core::report::{ExitRecord, Proof, Remains, RungRecord, StopReport, Verdict, rounded};
 use winddown_core::{
     Arrival, Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp, exit,
     format_duration, restart, transition,
@@ -13,6 +13,7 @@ use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Monotonic, Waitable, signal};
 
+use super::hook::{Event, Hook};
 use super::judge::{Evidence, judge};
 use super::ready::Readiness;
 use super::sockets::Sockets;
@@ -62,6 +63,53 @@ pub(crate) struct Ended {
     pub(crate) asked: bool,
     /// How it counts for a restart.
     pub(crate) how: restart::Ended,
+    /// When its stop began, and by when it was to end.
+    pub(super) begun: Timestamp,
+    pub(super) deadline: Timestamp,
+}
+
+impl Ended {
+    /// Adds what was done after it.
+    pub(super) fn append(&mut self, record: RungRecord, now: Timestamp) {
+        self.report.ladder.push(record);
+        self.report.seconds = rounded(now.since(self.begun));
+    }
+}
+
+/// The stop of a service of which no program ran.
+pub(super) fn stopped_without_a_run(
+    options: &ServiceOptions,
+    request: &StopRequest,
+    note: &str,
+    now: Timestamp,
+) -> Ended {
+    let origin = &request.arrival.origin;
+    let report = StopReport {
+        service: options.name.clone(),
+        pid: 0,
+        verdict: Verdict::Graceful,
+        asked_by: origin.into(),
+        also_asked: Vec::new(),
+        at: jiff::Timestamp::now(),
+        deadline: rounded(options.policy.timeout),
+        seconds: rounded(now.since(request.arrival.at)),
+        phases: Vec::new(),
+        ladder: Vec::new(),
+        stragglers: Vec::new(),
+        survivors: 0,
+        proof: Proof::NothingRan,
+        exit: None,
+        evidence: Vec::new(),
+        notes: vec![note.to_owned()],
+    };
+    Ended {
+        report,
+        exit: Exit::Code(0),
+        asked: true,
+        how: restart::Ended::Code(0),
+        begun: now,
+        deadline: now + options.policy.timeout,
+    }
 }
 
 /// A program that runs, is becoming ready, or is being stopped.
@@ -76,7 +124,8 @@ pub(crate) struct Run {
     exit: Option<Exit>,
     empty: bool,
     stop: Option<Stopping>,
-    never_ready: bool,
+    /// Why winddown stopped it by itself.
+    failure: Option<String>,
     rehearsal: bool,
 }
 
@@ -107,7 +156,7 @@ impl Run {
             exit: None,
             empty: false,
             stop: None,
-            never_ready: false,
+            failure: None,
             rehearsal,
         })
     }
@@ -135,6 +184,9 @@ impl Run {
         }
         if let Some(server) = &self.ready.server {
             sources.push(server);
+        }
+        if let Some(hook) = self.stop.as_ref().and_then(|stop| stop.hook.as_ref()) {
+            sources.extend(hook.sources());
         }
     }
 
@@ -168,6 +220,18 @@ impl Run {
             false => Input::Stop,
         };
         self.apply(input, Some(request), now);
+    }
+
+    /// Stops it, since it has failed though it runs.
+    pub(super) fn fail(&mut self, why: &str, now: Timestamp) {
+        self.failure.get_or_insert_with(|| why.to_owned());
+        self.request_stop(&StopRequest::own(now, why), now);
+    }
+
+    /// Whether nothing of it is left, and nothing remains to be done.
+    pub(super) fn is_over(&self) -> bool {
+        let hook = self.stop.as_ref().is_some_and(|stop| stop.hook.is_some());
+        self.state == State::Stopped && !hook
     }
 
     fn look_at_child(&mut self, now: Timestamp) -> Result<(), Error> {
@@ -206,9 +270,7 @@ impl Run {
         if now >= patience {
             let limit = format_duration(self.options.ready_timeout);
             self.timeline.add(now, format!("not ready within {limit}"));
-            self.never_ready = true;
-            let request = StopRequest::own(now, "it did not become ready");
-            self.apply(Input::Stop, Some(&request), now);
+            self.fail(&format!("it had not become ready within {limit}"), now);
             return now;
         }
         self.ready.due().min(patience)
@@ -241,11 +303,18 @@ impl Run {
         if let (false, Mechanism::Signal(asked)) = (self.options.signal_chosen, &origin.mechanism) {
             policy.pass_on(*asked);
         }
-        let mut stop = Stopping::new(&policy, origin, now, policy.signal());
+        let signal = policy.signal();
+        let reserve = Event::PostStop.time(&self.options).min(policy.timeout / 4);
+        policy.timeout -= reserve;
+        let mut stop = Stopping::new(&policy, origin, now, signal, reserve);
         if let Some(until) = request.and_then(|request| request.until) {
             stop.tighten(until);
         }
         if self.exit.is_none() {
+            let mut facts = vec![("WINDDOWN_PID".to_owned(), self.child.pid().to_string())];
+            facts.push(("WINDDOWN_ASKED_BY".to_owned(), stop.origin.to_string()));
+            let limit = now + stop.deadline().since(now) / 2;
+            stop.hook = Hook::start(Event::PreStop, &self.options, facts, limit, now);
             stop.facts = process::facts(self.child.pid());
             self.timeline
                 .add(now, format!("asked to stop by {}", stop.origin));
@@ -269,6 +338,11 @@ impl Run {
         let Some(stop) = &mut self.stop else {
             return Timestamp::NEVER;
         };
+        let before = stop.rungs.len();
+        if let Some(due) = stop.wait_for_hook(now) {
+            return due;
+        }
+        self.timeline.add_rungs(now, &stop.rungs[before..]);
         if self.empty {
             return Timestamp::NEVER;
         }
@@ -309,13 +383,12 @@ impl Run {
                     .to_owned(),
             );
         }
-        let verdict = match verdict {
-            Verdict::Graceful if self.never_ready => {
-                let limit = format_duration(self.options.ready_timeout);
-                notes.push(format!("it had not become ready within {limit}"));
+        let verdict = match (verdict, &self.failure) {
+            (Verdict::Graceful, Some(why)) => {
+                notes.push(why.clone());
                 Verdict::Failed
             }
-            verdict => verdict,
+            (verdict, _) => verdict,
         };
         let Remains { survivors, proof } = self.tree.proof();
         let what = match survivors {
@@ -323,6 +396,7 @@ impl Run {
             left => format!("{left} left: {proof}"),
         };
         self.timeline.add(now, what);
+        let deadline = stop.deadline() + stop.reserve;
         let report = StopReport {
             service: self.options.name.clone(),
             pid: self.child.pid(),
@@ -330,7 +404,7 @@ impl Run {
             asked_by: (&stop.origin).into(),
             also_asked: stop.also.iter().map(Into::into).collect(),
             at: stop.at,
-            deadline: rounded(stop.deadline().since(stop.begun)),
+            deadline: rounded(deadline.since(stop.begun)),
             seconds: rounded(now.since(stop.begun)),
             phases: Vec::new(),
             ladder: stop.rungs,
@@ -341,21 +415,21 @@ impl Run {
             evidence: stop.evidence,
             notes,
         };
-        let how = match (self.never_ready, exit) {
-            (true, _) => {
-                let limit = format_duration(self.options.ready_timeout);
-                restart::Ended::Failed(format!("it did not become ready within {limit}"))
-            }
-            (false, Exit::Code(code)) => restart::Ended::Code(code),
-            (false, Exit::Signal { number, signal, .. }) => {
+        let how = match (self.failure.take(), exit) {
+            (Some(why), _) => restart::Ended::Failed(why),
+            (None, Exit::Code(code)) => restart::Ended::Code(code),
+            (None, Exit::Signal { number, signal, .. }) => {
                 restart::Ended::Signal { number, signal }
             }
         };
+
         Ended {
             report,
             exit,
             asked,
             how,
+            begun: stop.begun,
+            deadline,
         }
     }
 }

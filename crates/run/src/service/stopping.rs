@@ -8,6 +8,8 @@ use winddown_core::{Climb, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
 use winddown_sys::process::{self, Child, Facts};
 use winddown_sys::tree::Tree;
 
+use super::hook::Hook;
+
 /// How long a kill waits for the kernel to take the processes away.
 const KILL_CONFIRM: Duration = Duration::from_secs(2);
 /// How often it kills what the tree started meanwhile.
@@ -28,6 +30,10 @@ pub(crate) struct Stopping {
     pub(crate) rungs: Vec<RungRecord>,
     pub(crate) stragglers: Vec<Straggler>,
     pub(crate) evidence: Vec<String>,
+    /// What must be done before the program is asked.
+    pub(super) hook: Option<Hook>,
+    /// The part of the time that is kept for what comes after the end.
+    pub(super) reserve: Duration,
     ladder: Ladder,
     /// Until when the kill goes on, once it has begun.
     killing_until: Option<Timestamp>,
@@ -40,6 +46,7 @@ impl Stopping {
         origin: Origin,
         begun: Timestamp,
         signal: Signal,
+        reserve: Duration,
     ) -> Self {
         Self {
             origin,
@@ -51,6 +58,8 @@ impl Stopping {
             rungs: Vec::new(),
             stragglers: Vec::new(),
             evidence: Vec::new(),
+            hook: None,
+            reserve,
             ladder: Ladder::new(policy, begun),
             killing_until: None,
             rest_asked: false,
@@ -62,7 +71,23 @@ impl Stopping {
     }
 
     pub(crate) fn tighten(&mut self, deadline: Timestamp) {
-        self.ladder.tighten(deadline);
+        let begun = self.begun;
+        self.reserve = self.reserve.min(deadline.since(begun) / 4);
+        self.ladder.tighten(deadline - self.reserve);
+        if let Some(hook) = &mut self.hook {
+            hook.tighten(begun + self.ladder.deadline().since(begun) / 2);
+        }
+    }
+
+    /// While the hook before the ladder runs: when to look again.
+    pub(super) fn wait_for_hook(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let hook = self.hook.as_mut()?;
+        let Some(end) = hook.advance(now) else {
+            return Some(hook.due());
+        };
+        self.hook = None;
+        self.rungs.push(end.record(self.begun, now));
+        None
     }
 
     /// Whether something had to be killed.

@@ -1,0 +1,261 @@
+//! How a service goes from stage to stage.
+
+use std::mem;
+
+use winddown_core::restart::{self, Decision};
+use winddown_core::{State, Timestamp, format_duration};
+
+use super::hook::{self, Event, Hook};
+use super::run::{Ended, Run, StopRequest};
+use super::sockets::Sockets;
+use super::{Service, Stage};
+use crate::error::Error;
+
+impl Service {
+    /// Starts it; for one that waits and whose turn has come.
+    pub(crate) fn start(&mut self, now: Timestamp) {
+        self.restarts.started(now);
+        let facts = hook::Facts::new();
+        match Hook::start(Event::PreStart, &self.options, facts, Timestamp::NEVER, now) {
+            Some(hook) => self.stage = Stage::PreStart(hook),
+            None => self.launch(now),
+        }
+    }
+
+    fn launch(&mut self, now: Timestamp) {
+        match self.spawn() {
+            Ok(run) => self.stage = Stage::Up(run),
+            Err(error) => self.fail_to_start(error, now),
+        }
+    }
+
+    fn fail_to_start(&mut self, error: Error, now: Timestamp) {
+        let what = error.to_string();
+        self.last = Some(Err(error));
+        self.decide(
+            &restart::Ended::Failed(what.clone()),
+            hook::Facts::new(),
+            now,
+        );
+        // Of the only service it is the result of the whole.
+        if !(self.alone && self.is_down()) {
+            self.timeline.add(now, format!("not started: {what}"));
+        }
+    }
+
+    pub(super) fn spawn(&mut self) -> Result<Box<Run>, Error> {
+        let sockets = match self.sockets.take() {
+            Some(sockets) => sockets,
+            None => {
+                let inherited = &mut self.inherited.borrow_mut();
+                Sockets::open(&self.options.listen, self.alone, inherited)?
+            }
+        };
+        let sockets = self.sockets.insert(sockets);
+        Run::start(&self.options, sockets, &self.timeline, self.rehearsal).map(Box::new)
+    }
+
+    /// Goes as far as it can; when to call again at the latest.
+    pub(crate) fn advance(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        let replacing = self.advance_next(now)?.min(self.advance_replaced(now)?);
+        let hooks = self
+            .advance_post_start(now)
+            .min(self.advance_on_failure(now));
+        Ok(self.advance_stage(now)?.min(replacing).min(hooks))
+    }
+
+    fn advance_next(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        let Some(mut next) = self.next.take() else {
+            return Ok(Timestamp::NEVER);
+        };
+        let due = next.advance(now)?;
+        match next.state() {
+            State::Running => {
+                let why = format!("replaced by pid {}", next.pid());
+                let before = mem::replace(&mut self.stage, Stage::Up(next));
+                if let Stage::Up(mut before) = before {
+                    before.request_stop(&StopRequest::own(now, why), now);
+                    self.replaced.push(*before);
+                }
+                // The one that was replaced is looked at in this same turn.
+                Ok(Timestamp::NEVER)
+            }
+            State::Stopped => {
+                let ended = next.conclude(now);
+                self.timeline.report(&ended.report);
+                self.timeline
+                    .add(now, format!("not replaced: {}", ended.how));
+                Ok(Timestamp::NEVER)
+            }
+            _ => {
+                self.next = Some(next);
+                Ok(due)
+            }
+        }
+    }
+
+    fn advance_replaced(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        let mut due = Timestamp::NEVER;
+        for mut run in mem::take(&mut self.replaced) {
+            due = due.min(run.advance(now)?);
+            match run.is_over() {
+                true => self.timeline.report(&run.conclude(now).report),
+                false => self.replaced.push(run),
+            }
+        }
+        Ok(due)
+    }
+
+    fn advance_post_start(&mut self, now: Timestamp) -> Timestamp {
+        let Some(hook) = &mut self.post_start else {
+            return Timestamp::NEVER;
+        };
+        let Some(end) = hook.advance(now) else {
+            return hook.due();
+        };
+        self.post_start = None;
+        self.timeline
+            .add(now, format!("post-start hook: {}", end.what));
+        if let (true, Stage::Up(run)) = (end.failed, &mut self.stage) {
+            run.fail("its post-start hook failed", now);
+        }
+        Timestamp::NEVER
+    }
+
+    fn advance_on_failure(&mut self, now: Timestamp) -> Timestamp {
+        let Some(hook) = &mut self.on_failure else {
+            return Timestamp::NEVER;
+        };
+        let Some(end) = hook.advance(now) else {
+            return hook.due();
+        };
+        self.on_failure = None;
+        self.timeline
+            .add(now, format!("on-failure hook: {}", end.what));
+        Timestamp::NEVER
+    }
+
+    fn advance_stage(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
+        loop {
+            match &mut self.stage {
+                Stage::Down { .. } | Stage::Waiting => return Ok(Timestamp::NEVER),
+                Stage::BackOff(at) if now < *at => return Ok(*at),
+                Stage::BackOff(_) => {
+                    self.stage = Stage::Waiting;
+                    return Ok(Timestamp::NEVER);
+                }
+                Stage::PreStart(hook) => match hook.advance(now) {
+                    None => return Ok(hook.due()),
+                    Some(end) => self.after_pre_start(&end, now),
+                },
+                Stage::Up(run) => {
+                    let before = run.state();
+                    let next = run.advance(now)?;
+                    if before == State::Starting && run.state() == State::Running {
+                        self.restarts.ready(now);
+                        let facts = vec![("WINDDOWN_PID".to_owned(), run.pid().to_string())];
+                        let never = Timestamp::NEVER;
+                        self.post_start =
+                            Hook::start(Event::PostStart, &self.options, facts, never, now);
+                        let due = self.advance_post_start(now);
+                        return Ok(next.min(due));
+                    }
+                    if !run.is_over() {
+                        return Ok(next);
+                    }
+                    self.conclude(now);
+                }
+                Stage::PostStop(hook, _) => match hook.advance(now) {
+                    None => return Ok(hook.due()),
+                    Some(end) => self.after_post_stop(&end, now),
+                },
+            }
+        }
+    }
+
+    fn after_pre_start(&mut self, end: &hook::HookEnd, now: Timestamp) {
+        self.timeline
+            .add(now, format!("pre-start hook: {}", end.what));
+        if let Some(request) = self.stop_wish.take() {
+            self.go_down_idle(&request, "its pre-start hook was cut short", now);
+        } else if end.failed {
+            let name = self.options.name.clone();
+            self.fail_to_start(Error::Hook(name, end.what.clone()), now);
+        } else {
+            self.launch(now);
+        }
+    }
+
+    fn conclude(&mut self, now: Timestamp) {
+        let Stage::Up(run) = mem::replace(&mut self.stage, Stage::Down { failed: false }) else {
+            return;
+        };
+        let ended = run.conclude(now);
+        self.post_start = None;
+        self.stop_wish = None;
+        let facts = hook::facts_of(&ended.report);
+        // A stop has an end; an end that nobody asked for has time.
+        let limit = match ended.asked {
+            true => ended.deadline,
+            false => Timestamp::NEVER,
+        };
+        match Hook::start(Event::PostStop, &self.options, facts, limit, now) {
+            Some(hook) => self.stage = Stage::PostStop(hook, Box::new(ended)),
+            None => self.finish(ended, now),
+        }
+    }
+
+    fn after_post_stop(&mut self, end: &hook::HookEnd, now: Timestamp) {
+        self.timeline
+            .add(now, format!("post-stop hook: {}", end.what));
+        let stage = mem::replace(&mut self.stage, Stage::Down { failed: false });
+        if let Stage::PostStop(_, mut ended) = stage {
+            ended.append(end.record(ended.begun, now), now);
+            self.finish(*ended, now);
+        }
+    }
+
+    fn finish(&mut self, ended: Ended, now: Timestamp) {
+        self.timeline.report(&ended.report);
+        let how = ended.how.clone();
+        let facts = hook::facts_of(&ended.report);
+        self.last = Some(Ok(ended));
+        if let Some(next) = self.next.take() {
+            self.stage = Stage::Up(next);
+        } else if mem::take(&mut self.again) {
+            self.stage = Stage::Waiting;
+        } else if self.wanted {
+            self.decide(&how, facts, now);
+        }
+    }
+
+    /// Decides what follows an end that nobody asked for.
+    fn decide(&mut self, ended: &restart::Ended, facts: hook::Facts, now: Timestamp) {
+        let failed = !self.restarts.rules().is_success(ended);
+        self.stage = match self.restarts.ended(now, ended, fastrand::f64()) {
+            Decision::Restart { at } => {
+                let wait = format_duration(at.since(now));
+                let number = self.restarts.in_a_row();
+                self.timeline
+                    .add(now, format!("restart {number} in {wait}: {ended}"));
+                Stage::BackOff(at)
+            }
+            Decision::Stop { .. } => Stage::Down { failed },
+            Decision::Shutdown { why } => {
+                self.wants_shutdown = Some(why);
+                Stage::Down { failed }
+            }
+            Decision::GiveUp { why } => {
+                self.timeline.add(now, format!("given up: {why}"));
+                Stage::Down { failed: true }
+            }
+        };
+        if matches!(self.stage, Stage::Down { .. }) {
+            self.wanted = false;
+        }
+        if failed {
+            let limit = Timestamp::NEVER;
+            self.on_failure = Hook::start(Event::OnFailure, &self.options, facts, limit, now);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What is asked of a service.
+
+use std::rc::Rc;
+
+use winddown_core::Timestamp;
+use winddown_core::order::Standing;
+use winddown_core::restart::Restarts;
+
+use super::run::{StopRequest, stopped_without_a_run};
+use super::{Service, Stage};
+use crate::error::Error;
+use crate::options::ServiceOptions;
+
+impl Service {
+    /// From now on it is to run; it waits until [`Service::start`].
+    pub(crate) fn want(&mut self) {
+        self.wanted = true;
+        if matches!(self.stage, Stage::Down { .. }) {
+            self.stage = Stage::Waiting;
+        }
+    }
+
+    /// It can never be started, since one that it requires is not there.
+    pub(crate) fn abandon(&mut self, required: &str, now: Timestamp) {
+        self.timeline.add(
+            now,
+            format!("not started: `{required}`, which it requires, is not there"),
+        );
+        self.wanted = false;
+        self.stage = Stage::Down { failed: true };
+    }
+
+    /// Starts the program once more beside the one that runs, which is stopped as soon as the new one is ready.
+    ///
+    /// # Errors
+    /// When it is not ready itself, or is being replaced already, or the new one cannot be started; the old one goes on.
+    pub(crate) fn replace(&mut self) -> Result<(), Error> {
+        if self.standing() != Standing::Ready || self.next.is_some() {
+            return Err(Error::NotReady(self.options.name.clone()));
+        }
+        self.restarts.forgive();
+        self.next = Some(self.spawn()?);
+        Ok(())
+    }
+
+    /// Has it stopped and started again.
+    pub(crate) fn restart(&mut self, request: &StopRequest, now: Timestamp) {
+        self.restarts.forgive();
+        self.wanted = true;
+        match &self.stage {
+            Stage::Up(_) => {
+                self.again = true;
+                self.request_stop(request, now);
+            }
+            Stage::Down { .. } | Stage::BackOff(_) => self.stage = Stage::Waiting,
+            Stage::PostStop(..) => self.again = true,
+            Stage::Waiting | Stage::PreStart(_) => {}
+        }
+    }
+
+    /// From now on it is not to run. What does not run yet goes down at once; what runs waits for [`Service::request_stop`].
+    pub(crate) fn unwant(&mut self, request: &StopRequest, now: Timestamp) {
+        self.wanted = false;
+        self.again = false;
+        let deadline = now + self.options.policy.timeout;
+        if let Some(hook) = &mut self.on_failure {
+            hook.tighten(deadline);
+        }
+        match &mut self.stage {
+            Stage::Waiting => {
+                self.go_down_idle(request, "it was waiting for services that it needs", now)
+            }
+            Stage::BackOff(_) => {
+                self.go_down_idle(request, "it was waiting for its next start", now)
+            }
+            Stage::PreStart(hook) => {
+                hook.tighten(now);
+                self.stop_wish = Some(request.clone());
+            }
+            Stage::Up(_) => self.stop_wish = Some(request.clone()),
+            Stage::PostStop(hook, _) => hook.tighten(deadline),
+            Stage::Down { .. } => {}
+        }
+    }
+
+    /// Goes down where no program runs.
+    pub(super) fn go_down_idle(&mut self, request: &StopRequest, why: &str, now: Timestamp) {
+        self.timeline.add(
+            now,
+            format!("asked to stop by {}: {why}", request.arrival.origin),
+        );
+        let ended = stopped_without_a_run(&self.options, request, why, now);
+        self.timeline.report(&ended.report);
+        self.last = Some(Ok(ended));
+        self.stop_wish = None;
+        self.stage = Stage::Down { failed: false };
+    }
+
+    pub(crate) fn request_stop(&mut self, request: &StopRequest, now: Timestamp) {
+        self.stop_wish = None;
+        if let Some(hook) = &mut self.post_start {
+            hook.tighten(now);
+        }
+        if let Stage::Up(run) = &mut self.stage {
+            run.request_stop(request, now);
+        }
+        if let Some(next) = &mut self.next {
+            next.request_stop(request, now);
+        }
+    }
+
+    /// Takes new options; whether the program must be restarted for them to hold.
+    pub(crate) fn amend(&mut self, options: ServiceOptions) -> bool {
+        let restart = options.differs_for_the_program(&self.options);
+        if options.listen != self.options.listen {
+            self.sockets = None;
+        }
+        self.restarts = Restarts::new(options.restart.clone());
+        self.options = Rc::new(options);
+        if let (Stage::Up(run), false) = (&mut self.stage, restart) {
+            run.amend(&self.options);
+        }
+        restart && matches!(self.stage, Stage::Up(_))
+    }
+}
