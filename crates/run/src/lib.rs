@@ -10,6 +10,12 @@ mod hosting;
 pub mod logs;
 mod options;
 mod outcome;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "ready and health checks are built on it"
+)]
+mod probe;
 mod requests;
 mod service;
 mod supervisor;
@@ -22,4 +28,5 @@ pub use error::Error;
 pub use hosting::run;
 pub use options::{ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};
 pub use outcome::Outcome;
+pub use probe::{HttpUrl, LogPattern, ProbeTarget, ProbeTargetError, TcpAddress};
 pub use timeline::{Moment, Observer};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use winddown_core::Timestamp;
 use winddown_sys::notify::MANAGER_VARIABLES;
-use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
+use winddown_sys::process::{self, Child, EnvChange, Exit, Settings, SpawnOptions, Stream};
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Error, Waitable};
 
@@ -29,6 +29,8 @@ pub(crate) struct TaskOptions {
     pub(crate) environment: Vec<(String, String)>,
     /// The directory to start it in; winddown's own otherwise.
     pub(crate) directory: Option<PathBuf>,
+    /// The user it runs as, its limits, and what else is inherited otherwise.
+    pub(crate) settings: Settings,
     /// How long it may take.
     pub(crate) timeout: Duration,
 }
@@ -84,6 +86,7 @@ impl Task {
         spawn.env = MANAGER_VARIABLES.iter().map(remove).collect();
         spawn.env.extend(options.environment.iter().map(set));
         spawn.directory.clone_from(&options.directory);
+        spawn.settings.clone_from(&options.settings);
         spawn.stdin = Stream::Null;
         spawn.stdout = Stream::File(writer);
         spawn.stderr = Stream::File(also_writer);
@@ -175,4 +178,4 @@ impl Drop for Task {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,4 @@
 use std::io::Write;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use winddown_core::{Clock, Signal};
 use winddown_sys::{Monotonic, wait_any};
@@ -7,26 +6,21 @@ use winddown_testkit::{Census, Watchdog, stubborn_program};
 
 use super::*;
 
-/// Without a cgroup a process can have one tree at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-struct Bench {
-    census: Census,
+/// What a test of programs needs: marks, and a limit of time.
+pub(crate) struct Bench {
+    pub(crate) census: Census,
     _watchdog: Watchdog,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Bench {
-    fn new() -> Self {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn new() -> Self {
         Self {
             census: Census::begin(),
             _watchdog: Watchdog::arm(Duration::from_secs(60)),
-            _alone: alone,
         }
     }
 
-    fn options(&self, behaviour: &[&str], timeout: Duration) -> TaskOptions {
+    pub(crate) fn options(&self, behaviour: &[&str], timeout: Duration) -> TaskOptions {
         let (name, mark) = self.census.variable();
         let mut command = vec![stubborn_program().into()];
         command.extend(behaviour.iter().map(Into::into));
@@ -34,6 +28,7 @@ impl Bench {
             command,
             environment: vec![(name.to_owned(), mark.to_owned())],
             directory: None,
+            settings: Settings::default(),
             timeout,
         }
     }
@@ -134,8 +129,9 @@ fn it_is_not_over_before_all_of_its_output_was_read() {
         |task: &Task| matches!(task.stage, Stage::Clearing(..)) && task.tree.proof().survivors == 0;
     assert_eq!(drive(&mut task, cleared), TaskState::Running);
     writer.write_all(b"last \x1b\xff words\n").unwrap();
+    let sources: Vec<_> = task.sources().collect();
     drop(writer);
-    wait_any(&task.sources().collect::<Vec<_>>(), None);
+    wait_any(&sources, None);
     assert_eq!(finish(&mut task), TaskState::Done(Exit::Code(0)));
     assert_eq!(task.output(), "last \u{fffd} words");
     bench.census.assert_empty();
