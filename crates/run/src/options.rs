@@ -13,6 +13,7 @@ use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
 
 use crate::definition::{Hooks, Listen};
+use crate::logs::LogOptions;
 
 /// What to supervise: one service or many.
 #[derive(Clone, Debug)]
@@ -100,6 +101,8 @@ pub struct ServiceOptions {
     pub ready: ReadyWhen,
     /// How long it may take to become ready.
     pub ready_timeout: Duration,
+    /// Where its output goes.
+    pub logs: LogOptions,
     /// Sends the program's standard output to standard error, where standard output is winddown's own.
     pub output_to_stderr: bool,
 }
@@ -124,6 +127,7 @@ impl ServiceOptions {
             signal_chosen: false,
             ready: ReadyWhen::Spawned,
             ready_timeout: Duration::from_secs(60),
+            logs: LogOptions::default(),
             output_to_stderr: false,
         }
     }

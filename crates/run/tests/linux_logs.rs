@@ -158,7 +158,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 #[test]
-fn both_streams_are_in_one_file_in_the_order_of_the_program() {
+fn wd_151_both_streams_are_in_one_file_in_the_order_of_the_program() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     bench.sh(
@@ -217,7 +217,7 @@ fn each_stream_can_have_its_file_and_lines_say_when_and_where() {
 
 /// Issue winsw#1016, #1088: rotation lost output, or ended the service.
 #[test]
-fn a_flood_is_the_same_byte_for_byte_across_rotated_and_compressed_files() {
+fn wd_151_a_flood_is_the_same_byte_for_byte_across_rotated_and_compressed_files() {
     let bench = Bench::new();
     let rotation = Rotation {
         size: Some(1_000_000),
@@ -252,9 +252,9 @@ fn a_flood_is_the_same_byte_for_byte_across_rotated_and_compressed_files() {
     bench.end();
 }
 
-/// Issue shawl#95 and others: the last lines before the end were lost.
+/// WinSW and Shawl report the end without having written all: `LogAppenders.cs`, `service.rs`.
 #[test]
-fn what_is_written_right_before_the_end_is_there() {
+fn wd_155_what_is_written_right_before_the_end_is_there() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     for run in 0..50 {
@@ -267,7 +267,7 @@ fn what_is_written_right_before_the_end_is_there() {
 }
 
 #[test]
-fn a_survivor_that_holds_the_pipe_does_not_hold_up_the_end() {
+fn wd_155_a_survivor_that_holds_the_pipe_does_not_hold_up_the_end() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     let child = bench.start(&captured, &["sh", "-c", "echo here; exec sleep 100"]);
@@ -283,7 +283,7 @@ fn a_survivor_that_holds_the_pipe_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_holds_up_nobody_and_gets_all_later() {
+fn wd_153_a_file_that_cannot_be_opened_holds_up_nobody_and_gets_all_later() {
     let bench = Bench::new();
     // As root nothing is forbidden; but a directory is no file.
     fs::create_dir(bench.path("a.log")).unwrap();
@@ -302,7 +302,7 @@ fn a_file_that_cannot_be_opened_holds_up_nobody_and_gets_all_later() {
 }
 
 #[test]
-fn when_time_is_up_the_summary_says_what_is_not_written() {
+fn wd_155_when_time_is_up_the_summary_says_what_is_not_written() {
     let bench = Bench::new();
     fs::create_dir(bench.path("a.log")).unwrap();
     let captured = bench.open(&bench.options(Rotation::default()));
@@ -313,7 +313,7 @@ fn when_time_is_up_the_summary_says_what_is_not_written() {
 }
 
 #[test]
-fn a_file_that_logrotate_moves_is_begun_anew() {
+fn wd_151_a_file_that_logrotate_moves_is_begun_anew() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     bench.sh(&captured, "echo one");
@@ -327,7 +327,7 @@ fn a_file_that_logrotate_moves_is_begun_anew() {
 }
 
 #[test]
-fn a_line_without_end_is_shown_after_a_while() {
+fn wd_152_a_line_without_end_is_shown_after_a_while() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     let lines = captured.subscribe(0).unwrap();
@@ -391,7 +391,7 @@ fn a_thousand_services_are_read_by_one_thread() {
 
 /// Runs only as root: a file system that is full within a few lines.
 #[test]
-fn a_full_disk_holds_up_nobody_and_what_is_dropped_is_counted_and_marked() {
+fn wd_150_a_full_disk_holds_up_nobody_and_what_is_dropped_is_counted_and_marked() {
     let bench = Bench::new();
     let disk = bench.path("disk");
     fs::create_dir(&disk).unwrap();

@@ -3,8 +3,10 @@
 mod error;
 mod hooks;
 mod listen;
+mod logs;
 mod ready;
 mod service;
+mod size;
 mod stop;
 mod text;
 

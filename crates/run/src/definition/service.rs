@@ -14,6 +14,7 @@ use super::command;
 use super::error::DefinitionError;
 use super::hooks::Hooks;
 use super::listen::Listen;
+use super::logs::Logs;
 use super::ready::Ready;
 use super::stop::Stop;
 use crate::options::ServiceOptions;
@@ -58,6 +59,9 @@ pub struct Service {
     /// When it is ready.
     #[serde(default)]
     pub ready: Ready,
+    /// Where its output goes.
+    #[serde(default)]
+    pub logs: Logs,
 }
 
 impl Service {
@@ -113,6 +117,7 @@ impl Service {
         options.listen = self.listen;
         options.hooks = self.hooks;
         options.autostart = self.autostart.unwrap_or(true);
+        options.logs = self.logs.into_options(self.directory.as_deref());
         options.directory = self.directory;
         options.environment = self.environment.into_iter().collect();
         options.ready = self.ready.when;

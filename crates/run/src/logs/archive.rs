@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded_by_number_age_and_total() {
+    fn wd_157_what_is_kept_is_bounded_by_number_age_and_total() {
         let archives: Vec<Archive> = (1..=5)
             .map(|day| Archive {
                 path: format!("{day}").into(),

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_full_at_a_line_end() {
+    fn wd_152_a_file_is_full_at_a_line_end() {
         let mut bench = bench(size(10), Timestamp::now);
         bench.write(b"one\ntwo\nthree\n");
         bench.write(b"four\na line that is longer\nfive");
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_somebody_moved_or_removed_is_begun_anew() {
+    fn wd_151_a_file_that_somebody_moved_or_removed_is_begun_anew() {
         let mut bench = bench(Rotation::default(), Timestamp::now);
         bench.write(b"one\n");
         fs::rename(bench.path("a.log"), bench.path("a.log.moved")).unwrap();
@@ -443,7 +443,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(8))]
         #[test]
-        fn the_files_are_the_bytes(
+        fn wd_151_the_files_are_the_bytes(
             writes in prop::collection::vec(prop::collection::vec(prop_oneof![3 => any::<u8>(), 1 => Just(b'\n')], 1..40), 1..30),
             limit in 1u64..60,
         ) {

@@ -218,7 +218,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_format_keeps_every_byte(
+        fn wd_151_every_format_keeps_every_byte(
             piece in prop::collection::vec(prop_oneof![3 => any::<u8>(), 1 => Just(b'\n'), 3 => b' '..b'~'], 0..300)
         ) {
             prop_assert_eq!(&written(Format::Raw, &piece), &piece);

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_that_hangs_holds_up_no_other() {
+    fn wd_154_a_destination_that_hangs_holds_up_no_other() {
         let pool = Pool::default();
         let (slow, quick) = (gated(1 << 20), gated(1 << 20));
         push(&pool, &slow.outlet, b"slow\n");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_kept_and_tried_again_and_told_of_once() {
+    fn wd_153_what_fails_is_kept_and_tried_again_and_told_of_once() {
         let pool = Pool::default();
         let gated = gated(1 << 20);
         push(&pool, &gated.outlet, b"one\n");
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn while_a_destination_hangs_the_oldest_is_dropped_and_marked() {
+    fn wd_150_while_a_destination_hangs_the_oldest_is_dropped_and_marked() {
         let pool = Pool::default();
         let gated = gated(256 * 1024);
         let line = [b"0123456789".repeat(1_000), b"\n".to_vec()].concat();

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_dropped_and_its_place_is_marked() {
+    fn wd_150_the_oldest_is_dropped_and_its_place_is_marked() {
         let mut queue = Queue::new(3 * CHUNK);
         for byte in 0..5 {
             queue.push(&vec![byte; CHUNK], 2);
@@ -214,7 +214,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_comes_out_and_what_was_dropped_is_all(
+        fn wd_150_what_comes_out_and_what_was_dropped_is_all(
             pushes in prop::collection::vec((1..CHUNK, prop::bool::weighted(0.1)), 1..60),
             limit in CHUNK..4 * CHUNK,
         ) {

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_stay_whole_and_a_line_without_end_is_held_back() {
+    fn wd_152_lines_stay_whole_and_a_line_without_end_is_held_back() {
         let pushes = ["one\ntw", "o\nthree\n", "fo", "ur"].map(|text| text.as_bytes().to_vec());
         let expected: [&[u8]; 3] = [b"one\n", b"two\nthree\n", b"four"];
         assert_eq!(split(&pushes), expected);
@@ -78,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_byte_is_lost_and_no_short_line_cut(
+        fn wd_151_no_byte_is_lost_and_no_short_line_cut(
             pushes in prop::collection::vec(prop::collection::vec(prop_oneof![4 => any::<u8>(), 1 => Just(b'\n')], 0..200), 0..20)
         ) {
             let pieces = split(&pushes);

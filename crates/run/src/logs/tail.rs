@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_subscriber_loses_the_oldest_with_a_count() {
+    fn wd_156_a_slow_subscriber_loses_the_oldest_with_a_count() {
         let mut tail = Tail::default();
         let slow = tail.subscribe(0).unwrap();
         let line = [vec![b'x'; 9_999], b"\n".to_vec()].concat();

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn old_files_are_compressed_and_what_a_crash_left_is_put_right() {
+    fn wd_157_old_files_are_compressed_and_what_a_crash_left_is_put_right() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("a.log");
         let file = |ending: &str| directory.path().join(format!("a.log.2026-01-0{ending}"));
