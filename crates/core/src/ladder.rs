@@ -11,14 +11,24 @@ use crate::{Signal, Timestamp, format_duration};
 pub enum Rung {
     /// Ask by this signal; on Windows by the console event that stands for it.
     Signal(Signal),
+    /// Ask all processes of its tree by this signal.
+    SignalTree(Signal),
     /// Ask by Ctrl+C on the program's console (Windows).
     CtrlC,
     /// Ask by Ctrl+Break on the program's console (Windows).
     CtrlBreak,
     /// Ask its windows to close by `WM_CLOSE` (Windows).
     CloseWindows,
+    /// End the message loops of its threads by `WM_QUIT` (Windows).
+    QuitThreads,
     /// Close its standard input.
     CloseStdin,
+    /// Ask by an HTTP request (`POST`) to this URL.
+    Http(String),
+    /// Ask by running this program with its arguments.
+    Command(Vec<String>),
+    /// Ask by setting the named event of this name (Windows).
+    Event(String),
     /// Write down what its processes are doing.
     Capture,
     /// Kill all of it.
@@ -29,10 +39,15 @@ impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::SignalTree(signal) => write!(f, "signal {signal} to the tree"),
             Self::CtrlC => f.write_str("ctrl-c"),
             Self::CtrlBreak => f.write_str("ctrl-break"),
             Self::CloseWindows => f.write_str("close windows"),
+            Self::QuitThreads => f.write_str("quit threads"),
             Self::CloseStdin => f.write_str("close stdin"),
+            Self::Http(url) => write!(f, "POST {url}"),
+            Self::Command(command) => write!(f, "command {}", command.join(" ")),
+            Self::Event(name) => write!(f, "event {name}"),
             Self::Capture => f.write_str("capture"),
             Self::KillTree => f.write_str("kill tree"),
         }
@@ -68,7 +83,7 @@ impl StopPolicy {
     #[must_use]
     pub fn signal(&self) -> Signal {
         let signals = self.ladder.iter().filter_map(|(rung, _)| match rung {
-            Rung::Signal(signal) => Some(*signal),
+            Rung::Signal(signal) | Rung::SignalTree(signal) => Some(*signal),
             _ => None,
         });
         signals.into_iter().next().unwrap_or(Signal::Term)
@@ -76,12 +91,12 @@ impl StopPolicy {
 
     /// Asks by `signal` where the first rung that sends one would have sent another.
     pub fn pass_on(&mut self, signal: Signal) {
-        let first = self
-            .ladder
-            .iter_mut()
-            .find(|(rung, _)| matches!(rung, Rung::Signal(_)));
-        if let Some((rung, _)) = first {
-            *rung = Rung::Signal(signal);
+        let first = self.ladder.iter_mut().find_map(|(rung, _)| match rung {
+            Rung::Signal(signal) | Rung::SignalTree(signal) => Some(signal),
+            _ => None,
+        });
+        if let Some(first) = first {
+            *first = signal;
         }
     }
 }
@@ -128,6 +143,12 @@ impl Ladder {
     #[must_use]
     pub const fn deadline(&self) -> Timestamp {
         self.deadline
+    }
+
+    /// When it is climbed on.
+    #[must_use]
+    pub fn next_at(&self) -> Timestamp {
+        self.resume_at.min(self.deadline)
     }
 
     /// Moves the deadline to `deadline` if that is earlier; never later (WD-13).

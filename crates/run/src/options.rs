@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use winddown_core::order::Needs;
 use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
+use winddown_sys::process::Settings;
 
 use crate::definition::{Hooks, Listen};
 use crate::logs::LogOptions;
@@ -87,6 +88,8 @@ pub struct ServiceOptions {
     pub directory: Option<PathBuf>,
     /// Variables to set in its environment.
     pub environment: Vec<(String, String)>,
+    /// What else it is started with, and its hooks as well.
+    pub settings: Settings,
     /// The sockets that it is given, and that stay open between its runs.
     pub listen: Vec<Listen>,
     /// Programs to run at points in its life.
@@ -120,6 +123,7 @@ impl ServiceOptions {
             autostart: true,
             directory: None,
             environment: Vec::new(),
+            settings: Settings::default(),
             listen: Vec::new(),
             hooks: Hooks::default(),
             restart: RestartRules::default(),

@@ -9,6 +9,7 @@
 
 mod clock;
 mod error;
+pub mod event;
 mod exit;
 pub mod file;
 pub mod host;

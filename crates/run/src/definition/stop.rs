@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use winddown_core::{Rung, Signal};
 
 use super::text::DurationText;
+use crate::probe::HttpUrl;
 
 /// How a program is stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,15 +38,27 @@ struct RawRung {
     /// Ask by this signal.
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<Signal>,
+    /// Whom the signal asks: the program itself, or all processes of its tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<To>,
     /// Ask by this event of the program's console (Windows).
     #[serde(skip_serializing_if = "Option::is_none")]
     console: Option<Console>,
-    /// Ask its windows to close (Windows).
+    /// Ask its windows to close (`WM_CLOSE`), or end the message loops of its threads (`WM_QUIT`) (Windows).
     #[serde(skip_serializing_if = "Option::is_none")]
-    windows: Option<Close>,
+    windows: Option<Ask>,
     /// Close its standard input.
     #[serde(skip_serializing_if = "Option::is_none")]
     stdin: Option<Close>,
+    /// Ask by a `POST` request to this URL, without a body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<HttpUrl>,
+    /// Ask by running this program, whose environment has `WINDDOWN_PID`; never a shell's line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Vec<String>>,
+    /// Ask by setting the named event of this name (Windows).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
     /// Write down what its processes are doing.
     #[serde(skip_serializing_if = "Option::is_none")]
     dump: Option<bool>,
@@ -66,6 +79,20 @@ enum Console {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+enum To {
+    Main,
+    Tree,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Ask {
+    Close,
+    Quit,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 enum Close {
     Close,
 }
@@ -80,14 +107,33 @@ impl TryFrom<RawRung> for LadderRung {
     type Error = &'static str;
 
     fn try_from(raw: RawRung) -> Result<Self, Self::Error> {
+        if raw.to.is_some() && raw.signal.is_none() {
+            return Err("`to` says whom a signal asks: give the rung a signal");
+        }
+        if raw
+            .command
+            .as_ref()
+            .is_some_and(|command| command.first().is_none_or(String::is_empty))
+        {
+            return Err("the command is empty: name a program");
+        }
         let things = [
-            raw.signal.map(Rung::Signal),
+            raw.signal.map(|signal| match raw.to {
+                Some(To::Tree) => Rung::SignalTree(signal),
+                Some(To::Main) | None => Rung::Signal(signal),
+            }),
             raw.console.map(|console| match console {
                 Console::CtrlC => Rung::CtrlC,
                 Console::CtrlBreak => Rung::CtrlBreak,
             }),
-            raw.windows.map(|_| Rung::CloseWindows),
+            raw.windows.map(|ask| match ask {
+                Ask::Close => Rung::CloseWindows,
+                Ask::Quit => Rung::QuitThreads,
+            }),
             raw.stdin.map(|_| Rung::CloseStdin),
+            raw.http.map(|url| Rung::Http(url.to_string())),
+            raw.command.map(Rung::Command),
+            raw.event.map(Rung::Event),
             raw.dump.filter(|dump| *dump).map(|_| Rung::Capture),
             raw.kill.map(|_| Rung::KillTree),
         ];
@@ -98,7 +144,7 @@ impl TryFrom<RawRung> for LadderRung {
                 wait: raw.wait.map(|wait| wait.0),
             }),
             _ => Err(
-                "a rung does one thing: give it one of signal, console, windows, stdin, dump and kill",
+                "a rung does one thing: give it one of signal, console, windows, stdin, http, command, event, dump and kill",
             ),
         }
     }
@@ -114,7 +160,15 @@ impl From<LadderRung> for RawRung {
             Rung::Signal(signal) => raw.signal = Some(signal),
             Rung::CtrlC => raw.console = Some(Console::CtrlC),
             Rung::CtrlBreak => raw.console = Some(Console::CtrlBreak),
-            Rung::CloseWindows => raw.windows = Some(Close::Close),
+            Rung::SignalTree(signal) => {
+                raw.signal = Some(signal);
+                raw.to = Some(To::Tree);
+            }
+            Rung::CloseWindows => raw.windows = Some(Ask::Close),
+            Rung::QuitThreads => raw.windows = Some(Ask::Quit),
+            Rung::Http(url) => raw.http = url.parse().ok(),
+            Rung::Command(command) => raw.command = Some(command),
+            Rung::Event(name) => raw.event = Some(name),
             Rung::CloseStdin => raw.stdin = Some(Close::Close),
             Rung::Capture => raw.dump = Some(true),
             _ => raw.kill = Some(Kill::Tree),

@@ -1,11 +1,12 @@
 //! The questions that may block.
 
+use std::fmt::Display;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::Agent;
-use ureq::http::Uri;
+use ureq::http::{Response, Uri};
+use ureq::{Agent, Body};
 
 use super::Answer;
 
@@ -37,15 +38,27 @@ pub(super) fn tcp(address: &str, timeout: Duration) -> Answer {
 /// Whether `url` is answered with a status from 200 to 399. The answer itself counts, not where it points to, and no proxy is
 /// asked: it would answer in the service's place.
 pub(super) fn http(url: &Uri, timeout: Duration) -> Answer {
-    let agent: Agent = Agent::config_builder()
+    judge(url, agent(timeout).get(url).call())
+}
+
+/// Sends a `POST` without a body, and judges as [`http`] does.
+pub(super) fn post(url: &str, timeout: Duration) -> Answer {
+    judge(url, agent(timeout).post(url).send_empty())
+}
+
+fn agent(timeout: Duration) -> Agent {
+    Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
         .user_agent(concat!("winddown/", env!("CARGO_PKG_VERSION")))
         .build()
-        .into();
-    match agent.get(url).call() {
+        .into()
+}
+
+fn judge(url: impl Display, answer: Result<Response<Body>, ureq::Error>) -> Answer {
+    match answer {
         Ok(response) => match response.status().as_u16() {
             status @ 200..=399 => Ok(format!("{url} answers {status}")),
             status => Err(format!("{url} answers {status}")),

@@ -12,7 +12,7 @@ const STACK: usize = 512 * 1024;
 
 /// A question that a short-lived thread asks.
 #[derive(Debug)]
-pub(super) struct Errand {
+pub(crate) struct Errand {
     answer: Mutex<Option<Answer>>,
     answered: Wake,
 }
@@ -36,13 +36,13 @@ impl Errand {
         Ok(errand)
     }
 
-    pub(super) fn answer(&self) -> Option<Answer> {
+    pub(crate) fn answer(&self) -> Option<Answer> {
         let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
         answer.clone()
     }
 
     /// Ready for ever once there is an answer.
-    pub(super) const fn answered(&self) -> &dyn Waitable {
+    pub(crate) const fn answered(&self) -> &dyn Waitable {
         &self.answered
     }
 }

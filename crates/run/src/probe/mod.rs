@@ -17,10 +17,14 @@ use winddown_sys::{Error, Waitable};
 use crate::task::{Task, TaskOptions, TaskState};
 
 pub(crate) use checks::Checks;
+pub(crate) use errand::Errand;
 pub use pattern::LogPattern;
 pub use target::{HttpUrl, ProbeTarget, ProbeTargetError, TcpAddress};
 
-use errand::Errand;
+/// Sends a `POST` to `url`, on a thread of its own.
+pub(crate) fn post(url: String, timeout: Duration) -> Result<Arc<Errand>, Error> {
+    Errand::send(move || ask::post(&url, timeout))
+}
 
 /// How much of what a check wrote is told.
 const TOLD: usize = 200;

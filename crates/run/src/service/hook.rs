@@ -6,7 +6,7 @@ use std::time::Duration;
 use winddown_core::report::{ExitRecord, RungRecord, StopReport, rounded};
 use winddown_core::{Timestamp, format_duration};
 use winddown_sys::Waitable;
-use winddown_sys::process::{Exit, Settings};
+use winddown_sys::process::Exit;
 
 use crate::definition::Hook as Definition;
 use crate::options::ServiceOptions;
@@ -113,7 +113,7 @@ impl Hook {
             command: definition.command.iter().map(Into::into).collect(),
             environment,
             directory: options.directory.clone(),
-            settings: Settings::default(),
+            settings: options.settings.clone(),
             timeout,
         };
         Some(Self {

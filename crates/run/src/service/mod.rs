@@ -1,6 +1,7 @@
 //! One supervised service: its runs, and what is between them.
 
 mod advance;
+mod asking;
 mod hook;
 mod judge;
 mod ready;

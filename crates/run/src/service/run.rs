@@ -185,8 +185,8 @@ impl Run {
         if let Some(server) = &self.ready.server {
             sources.push(server);
         }
-        if let Some(hook) = self.stop.as_ref().and_then(|stop| stop.hook.as_ref()) {
-            sources.extend(hook.sources());
+        if let Some(stop) = &self.stop {
+            sources.extend(stop.sources());
         }
     }
 
@@ -347,7 +347,13 @@ impl Run {
             return Timestamp::NEVER;
         }
         let before = stop.rungs.len();
-        let next = stop.climb(now, &mut self.child, self.exit.is_none(), &self.tree);
+        let next = stop.climb(
+            now,
+            &self.options,
+            &mut self.child,
+            self.exit.is_none(),
+            &self.tree,
+        );
         self.timeline.add_rungs(now, &stop.rungs[before..]);
         if next == Timestamp::NEVER && self.exit.is_some() {
             // The last rung was the kill, which has gone on for as long as it may.

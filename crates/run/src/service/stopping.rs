@@ -5,10 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp as WallTime;
 use winddown_core::report::{RungRecord, Straggler, rounded};
 use winddown_core::{Climb, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
+use winddown_sys::Waitable;
+use winddown_sys::event;
 use winddown_sys::process::{self, Child, Facts};
 use winddown_sys::tree::Tree;
 
+use super::asking::Asking;
 use super::hook::Hook;
+use crate::options::ServiceOptions;
 
 /// How long a kill waits for the kernel to take the processes away.
 const KILL_CONFIRM: Duration = Duration::from_secs(2);
@@ -34,6 +38,8 @@ pub(crate) struct Stopping {
     pub(super) hook: Option<Hook>,
     /// The part of the time that is kept for what comes after the end.
     pub(super) reserve: Duration,
+    /// A request that is under way.
+    asking: Option<Asking>,
     ladder: Ladder,
     /// Until when the kill goes on, once it has begun.
     killing_until: Option<Timestamp>,
@@ -60,6 +66,7 @@ impl Stopping {
             evidence: Vec::new(),
             hook: None,
             reserve,
+            asking: None,
             ladder: Ladder::new(policy, begun),
             killing_until: None,
             rest_asked: false,
@@ -77,6 +84,13 @@ impl Stopping {
         if let Some(hook) = &mut self.hook {
             hook.tighten(begun + self.ladder.deadline().since(begun) / 2);
         }
+    }
+
+    /// What it waits for.
+    pub(super) fn sources(&self) -> Vec<&dyn Waitable> {
+        let hook = self.hook.iter().flat_map(Hook::sources);
+        hook.chain(self.asking.iter().flat_map(Asking::sources))
+            .collect()
     }
 
     /// While the hook before the ladder runs: when to look again.
@@ -104,16 +118,23 @@ impl Stopping {
     pub(crate) fn climb(
         &mut self,
         now: Timestamp,
+        options: &ServiceOptions,
         child: &mut Child,
         alive: bool,
         tree: &Tree,
     ) -> Timestamp {
+        self.look_at_answer(now);
         loop {
             match self.ladder.climb(now) {
-                Climb::Wait(until) => return until,
+                Climb::Wait(until) => {
+                    let answer = self.asking.as_ref().map_or(Timestamp::NEVER, Asking::due);
+                    return until.min(answer);
+                }
                 Climb::Exhausted => return self.go_on_killing(now, tree),
                 Climb::Do(rung) => {
-                    let done = self.step(now, &rung, child, alive, tree);
+                    // Whoever has not answered by now is not waited for.
+                    self.asking = None;
+                    let done = self.step(now, &rung, options, child, alive, tree);
                     let (outcome, ok) = match done {
                         Ok(outcome) => (outcome, true),
                         Err(error) => (format!("could not be done: {error}"), false),
@@ -165,10 +186,26 @@ impl Stopping {
         }
     }
 
+    /// Goes on to the next rung where nobody heard the request.
+    fn look_at_answer(&mut self, now: Timestamp) {
+        let Some(asking) = &mut self.asking else {
+            return;
+        };
+        if let Some(answer) = asking.advance(now) {
+            let rung = format!("answer to {}", asking.rung());
+            if answer.is_err() {
+                self.ladder.skip_wait(now);
+            }
+            self.asking = None;
+            self.record(now, rung, answer.unwrap_or_else(|error| error));
+        }
+    }
+
     fn step(
         &mut self,
         now: Timestamp,
         rung: &Rung,
+        options: &ServiceOptions,
         child: &mut Child,
         alive: bool,
         tree: &Tree,
@@ -216,10 +253,27 @@ impl Stopping {
                 child.stdin = None;
                 Ok("closed".to_owned())
             }
-            other => Err(winddown_sys::Error::Unsupported {
-                what: other.to_string(),
-                instead: "use a signal",
-            }),
+            Rung::SignalTree(signal) => {
+                self.signal = *signal;
+                self.rest_asked = true;
+                tree.signal(*signal)?;
+                let _ = tree.signal(Signal::Cont);
+                Ok("sent".to_owned())
+            }
+            Rung::CloseWindows => child.close_windows().map(|()| "sent".to_owned()),
+            Rung::QuitThreads => child.quit_threads().map(|()| "sent".to_owned()),
+            Rung::Event(name) => event::set(name).map(|()| "set".to_owned()),
+            other => {
+                let timeout = self.ladder.next_at().since(now);
+                self.asking = Asking::begin(other, options, child.pid(), timeout, now)?;
+                match self.asking {
+                    Some(_) => Ok("asked".to_owned()),
+                    None => Err(winddown_sys::Error::Unsupported {
+                        what: other.to_string(),
+                        instead: "use a signal",
+                    }),
+                }
+            }
         }
     }
 }

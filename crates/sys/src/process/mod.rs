@@ -284,6 +284,22 @@ impl Child {
         self.imp.signal(signal)
     }
 
+    /// Asks its top-level windows to close (`WM_CLOSE`). Windows only.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it has none that can be reached, and on other systems.
+    pub fn close_windows(&self) -> Result<()> {
+        self.imp.close_windows()
+    }
+
+    /// Ends the message loops of its threads (`WM_QUIT`). Windows only.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where no thread of it has one, and on other systems.
+    pub fn quit_threads(&self) -> Result<()> {
+        self.imp.quit_threads()
+    }
+
     /// `SIGKILL`, or `TerminateProcess` with exit code 1. A child that has ended already is no error.
     ///
     /// # Errors

@@ -41,6 +41,21 @@ impl Child {
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         self.0.signal(signal)
     }
+
+    pub(super) fn close_windows(&self) -> Result<()> {
+        Err(no_messages("WM_CLOSE"))
+    }
+
+    pub(super) fn quit_threads(&self) -> Result<()> {
+        Err(no_messages("WM_QUIT"))
+    }
+}
+
+fn no_messages(what: &str) -> Error {
+    Error::Unsupported {
+        what: what.to_owned(),
+        instead: "ask by a signal",
+    }
 }
 
 impl Waitable for Child {

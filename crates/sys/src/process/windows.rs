@@ -71,6 +71,25 @@ impl Child {
         }
     }
 
+    pub(super) fn close_windows(&self) -> Result<()> {
+        if is_signalled(self.process.as_handle()) {
+            return Err(Error::Gone);
+        }
+        close_windows(self.pid)
+    }
+
+    pub(super) fn quit_threads(&self) -> Result<()> {
+        if is_signalled(self.process.as_handle()) {
+            return Err(Error::Gone);
+        }
+        let asked =
+            window::quit_threads(self.pid).map_err(|error| Error::os("listing threads", error))?;
+        match asked {
+            0 => Err(unheard(self.pid, "has no thread with a message loop")),
+            _ => Ok(()),
+        }
+    }
+
     fn terminate(&self) -> Result<()> {
         // SAFETY: the handle is open.
         let terminated = unsafe { TerminateProcess(self.process.as_raw_handle(), 1) } != 0;
@@ -107,13 +126,15 @@ pub(crate) fn send(pid: u32, event: Event) -> Result<Vec<u32>> {
 
 fn close_windows(pid: u32) -> Result<()> {
     match window::close_all(pid) {
-        0 => Err(Error::Unsupported {
-            what: format!(
-                "a request to process {pid}, which shares this console and has no window,"
-            ),
-            instead: "start it in a session of its own",
-        }),
+        0 => Err(unheard(pid, "has no window that can be reached")),
         _ => Ok(()),
+    }
+}
+
+fn unheard(pid: u32, why: &str) -> Error {
+    Error::Unsupported {
+        what: format!("a message to process {pid}, which {why},"),
+        instead: "start it in a session of its own, and ask by Ctrl+C",
     }
 }
 

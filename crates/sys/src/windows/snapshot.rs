@@ -49,33 +49,42 @@ pub(crate) fn processes() -> Option<Vec<Entry>> {
 
 /// Lets the threads of process `pid` run, which was started suspended.
 pub(crate) fn resume(pid: u32) -> io::Result<()> {
+    for thread in threads(pid)? {
+        // SAFETY: takes no pointers; the handle is checked before it is owned.
+        let thread = unsafe { OpenThread(THREAD_SUSPEND_RESUME, FALSE, thread) };
+        if thread.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the handle is new, open, and nobody else's.
+        let resumed = unsafe {
+            let thread = OwnedHandle::from_raw_handle(thread);
+            ResumeThread(thread.as_raw_handle())
+        };
+        if resumed == u32::MAX {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of the threads of process `pid`.
+pub(crate) fn threads(pid: u32) -> io::Result<Vec<u32>> {
     let snapshot = take(TH32CS_SNAPTHREAD)?;
     let mut entry = THREADENTRY32 {
         dwSize: size_of::<THREADENTRY32>() as u32,
         ..Default::default()
     };
+    let mut threads = Vec::new();
     // SAFETY: the snapshot is open and `entry` says its size, in this and the next call.
     let mut more = unsafe { Thread32First(snapshot.as_raw_handle(), &raw mut entry) };
     while more != 0 {
         if entry.th32OwnerProcessID == pid {
-            // SAFETY: takes no pointers; the handle is checked before it is owned.
-            let thread = unsafe { OpenThread(THREAD_SUSPEND_RESUME, FALSE, entry.th32ThreadID) };
-            if thread.is_null() {
-                return Err(io::Error::last_os_error());
-            }
-            // SAFETY: the handle is new, open, and nobody else's.
-            let resumed = unsafe {
-                let thread = OwnedHandle::from_raw_handle(thread);
-                ResumeThread(thread.as_raw_handle())
-            };
-            if resumed == u32::MAX {
-                return Err(io::Error::last_os_error());
-            }
+            threads.push(entry.th32ThreadID);
         }
         // SAFETY: as above.
         more = unsafe { Thread32Next(snapshot.as_raw_handle(), &raw mut entry) };
     }
-    Ok(())
+    Ok(threads)
 }
 
 fn take(what: u32) -> io::Result<OwnedHandle> {

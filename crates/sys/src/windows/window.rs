@@ -1,15 +1,30 @@
 //! Asking the windows of a process to close.
 
+use std::io;
+
 use windows_sys::Win32::Foundation::{HWND, LPARAM, TRUE};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    EnumWindows, GW_OWNER, GetWindow, GetWindowThreadProcessId, PostMessageW, WM_CLOSE,
+    EnumWindows, GW_OWNER, GetWindow, GetWindowThreadProcessId, PostMessageW, PostThreadMessageW,
+    WM_CLOSE, WM_QUIT,
 };
 use windows_sys::core::BOOL;
+
+use super::snapshot;
 
 /// What the walk over all windows looks for, and counts.
 struct Search {
     pid: u32,
     asked: usize,
+}
+
+/// Posts `WM_QUIT` to each thread of `pid` that takes messages. Says to how many.
+pub(crate) fn quit_threads(pid: u32) -> io::Result<usize> {
+    // SAFETY: takes no pointers.
+    let post = |thread: &u32| unsafe { PostThreadMessageW(*thread, WM_QUIT, 0, 0) } != 0;
+    Ok(snapshot::threads(pid)?
+        .iter()
+        .filter(|thread| post(thread))
+        .count())
 }
 
 /// Sends `WM_CLOSE` to each top-level window of `pid`, hidden ones too, as `taskkill` does. Says to how many; windows of other
