@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 use winddown_run::logs::{
-    Captured, ConsoleOptions, Destination, Files, Format, LogOptions, Logs, Output, Rotation,
-    Summary,
+    Capture, Captured, ConsoleOptions, Destination, Files, Format, LogOptions, Logs, Output,
+    Rotation, Summary,
 };
-use winddown_sys::process::{Child, EnvChange, SpawnOptions, spawn};
+use winddown_sys::process::{Child, EnvChange, Exit, SpawnOptions, spawn};
 use winddown_sys::wait_any;
 use winddown_testkit::{Census, Watchdog};
 
@@ -57,38 +57,40 @@ impl Bench {
         self.logs.open("a", options).unwrap().unwrap()
     }
 
-    /// Starts a shell's script, or another program, with captured output.
-    fn start(&self, captured: &Captured, command: &[&str]) -> Child {
-        let (stdout, stderr) = captured.streams().unwrap();
+    /// Starts a program with captured output.
+    fn start(&self, captured: &Captured, command: &[&str]) -> (Child, Capture) {
+        let (streams, capture) = captured.begin().unwrap();
         let mut options = SpawnOptions::new(command[0], &command[1..]);
-        (options.stdout, options.stderr) = (stdout, stderr);
+        (options.stdout, options.stderr) = (streams.stdout, streams.stderr);
         let (name, value) = self.census.variable();
         let mark = (name.into(), EnvChange::Set(value.into()));
         options.env.push(mark);
-        spawn(&options).unwrap()
+        (spawn(&options).unwrap(), capture)
     }
 
-    fn run(&self, captured: &Captured, command: &[&str]) {
-        let child = self.start(captured, command);
-        wait_any(&[&child], Some(LIMIT));
-        assert!(child.try_wait().unwrap().unwrap().success(), "{command:?}");
+    /// Runs a shell's script to its end.
+    fn run(&self, captured: &Captured, script: &str) -> Capture {
+        let (child, capture) = self.start(captured, &["sh", "-c", script]);
+        assert_eq!(wait(&child), Exit::Code(0), "{script}");
+        capture
     }
 
-    fn sh(&self, captured: &Captured, script: &str) {
-        self.run(captured, &["sh", "-c", script]);
+    /// Runs a shell's script, and all of its output into the log.
+    fn sh(&self, captured: &Captured, script: &str) -> Summary {
+        self.drain(self.run(captured, script))
     }
 
-    fn drain(&self, captured: &Captured) -> Summary {
-        self.drain_within(captured, LIMIT)
+    fn drain(&self, capture: Capture) -> Summary {
+        self.drain_within(capture, LIMIT)
     }
 
-    fn drain_within(&self, captured: &Captured, within: Duration) -> Summary {
-        captured.drain(within);
+    fn drain_within(&self, mut capture: Capture, within: Duration) -> Summary {
+        capture.drain(within);
         let deadline = Instant::now() + within + LIMIT;
         loop {
             self.logs.noticed();
-            if let Some(summary) = captured.drained() {
-                return summary;
+            if capture.is_drained() {
+                return capture.summary();
             }
             assert!(Instant::now() < deadline, "the drain does not end");
             wait_any(&[&self.logs], Some(LIMIT));
@@ -113,6 +115,11 @@ impl Bench {
     fn end(self) {
         self.census.assert_empty();
     }
+}
+
+fn wait(child: &Child) -> Exit {
+    wait_any(&[child], Some(LIMIT));
+    child.try_wait().unwrap().expect("it ends in time")
 }
 
 fn file_name(path: &Path) -> String {
@@ -161,11 +168,10 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 fn wd_151_both_streams_are_in_one_file_in_the_order_of_the_program() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
-    bench.sh(
+    let summary = bench.sh(
         &captured,
         "for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done; printf 'no end'",
     );
-    let summary = bench.drain(&captured);
     let expected: String = (1..=5).map(|i| format!("out {i}\nerr {i}\n")).collect();
     let expected = expected + "no end";
     assert_eq!(String::from_utf8(bench.all_of("a.log")).unwrap(), expected);
@@ -184,12 +190,49 @@ fn wd_151_both_streams_are_in_one_file_in_the_order_of_the_program() {
 fn a_restarted_program_goes_on_in_the_same_file() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
-    bench.sh(&captured, "echo one");
-    assert_eq!(bench.drain(&captured).lines, 1);
-    bench.sh(&captured, "echo two; echo three");
-    assert_eq!(bench.drain(&captured).lines, 2);
+    assert_eq!(bench.sh(&captured, "echo one").lines, 1);
+    assert_eq!(bench.sh(&captured, "echo two; echo three").lines, 2);
     assert_eq!(bench.all_of("a.log"), b"one\ntwo\nthree\n");
     assert_eq!(fs::read_dir(bench.directory.path()).unwrap().count(), 1);
+    bench.end();
+}
+
+#[test]
+fn a_file_or_a_rotation_can_be_changed_while_the_program_runs() {
+    let bench = Bench::new();
+    let options = bench.options(Rotation::default());
+    let captured = bench.open(&options);
+    let summary = bench.sh(&captured, "echo old");
+    assert_eq!(summary.lines, 1);
+    let other = LogOptions::to_file(bench.path("b.log"));
+    assert!(captured.amend(&other));
+    assert!(captured.amend(&other));
+    let json = files(bench.path("a.log"), None, Format::Json, Rotation::default());
+    for impossible in [json, LogOptions::default()] {
+        assert!(!captured.amend(&impossible));
+    }
+    bench.sh(&captured, "echo new");
+    assert_eq!(bench.all_of("a.log"), b"old\n");
+    assert_eq!(bench.all_of("b.log"), b"new\n");
+    bench.end();
+}
+
+#[test]
+fn runs_that_overlap_share_the_file_and_end_each_for_itself() {
+    let bench = Bench::new();
+    let captured = bench.open(&bench.options(Rotation::default()));
+    let (old, old_capture) = bench.start(&captured, &["sh", "-c", "echo old; read _"]);
+    let lines = captured.subscribe(1).unwrap();
+    wait_until("the line is there", || !lines.take().lines.is_empty());
+    let (new, new_capture) = bench.start(&captured, &["sh", "-c", "exec sleep 100"]);
+    old.kill().unwrap();
+    wait(&old);
+    let summary = bench.drain(old_capture);
+    assert_eq!((summary.lines, summary.held_open), (1, false));
+    new.kill().unwrap();
+    wait(&new);
+    assert_eq!(bench.drain(new_capture), Summary::default());
+    assert_eq!(bench.all_of("a.log"), b"old\n");
     bench.end();
 }
 
@@ -200,7 +243,6 @@ fn each_stream_can_have_its_file_and_lines_say_when_and_where() {
     let options = files(file, Some(errors), Format::Json, Rotation::default());
     let captured = bench.open(&options);
     bench.sh(&captured, "echo out; printf 'err \\377\\n' >&2");
-    bench.drain(&captured);
     let object =
         |name: &str| -> serde_json::Value { serde_json::from_slice(&bench.all_of(name)).unwrap() };
     let (out, err) = (object("a.log"), object("errors.log"));
@@ -228,14 +270,13 @@ fn wd_151_a_flood_is_the_same_byte_for_byte_across_rotated_and_compressed_files(
     // Random bytes hold line ends here and there, and are no UTF-8.
     let original = bench.path("original");
     let script = format!("head -c 20000000 /dev/urandom | tee {}", original.display());
-    let child = bench.start(&captured, &["sh", "-c", &script]);
+    let (child, capture) = bench.start(&captured, &["sh", "-c", &script]);
     for _ in 0..10 {
         captured.rotate();
         wait_any(&[&child], Some(Duration::from_millis(20)));
     }
-    wait_any(&[&child], Some(LIMIT));
-    assert!(child.try_wait().unwrap().unwrap().success());
-    let summary = bench.drain(&captured);
+    assert_eq!(wait(&child), Exit::Code(0));
+    let summary = bench.drain(capture);
     assert_eq!(summary.bytes, 20_000_000);
     assert!(
         summary.dropped.is_nothing() && summary.warnings.is_empty(),
@@ -259,7 +300,6 @@ fn wd_155_what_is_written_right_before_the_end_is_there() {
     let captured = bench.open(&bench.options(Rotation::default()));
     for run in 0..50 {
         bench.sh(&captured, &format!("echo last words of {run}"));
-        bench.drain(&captured);
         let expected = format!("last words of {run}\n");
         assert!(bench.all_of("a.log").ends_with(expected.as_bytes()));
     }
@@ -270,15 +310,14 @@ fn wd_155_what_is_written_right_before_the_end_is_there() {
 fn wd_155_a_survivor_that_holds_the_pipe_does_not_hold_up_the_end() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
-    let child = bench.start(&captured, &["sh", "-c", "echo here; exec sleep 100"]);
+    let (child, capture) = bench.start(&captured, &["sh", "-c", "echo here; exec sleep 100"]);
     let lines = captured.subscribe(10).unwrap();
     wait_until("the line is there", || !lines.take().lines.is_empty());
-    let summary = bench.drain_within(&captured, Duration::from_millis(400));
+    let summary = bench.drain_within(capture, Duration::from_millis(400));
     assert!(summary.held_open);
     assert_eq!(bench.all_of("a.log"), b"here\n");
     child.kill().unwrap();
-    wait_any(&[&child], Some(LIMIT));
-    child.try_wait().unwrap().unwrap();
+    wait(&child);
     bench.end();
 }
 
@@ -288,11 +327,11 @@ fn wd_153_a_file_that_cannot_be_opened_holds_up_nobody_and_gets_all_later() {
     // As root nothing is forbidden; but a directory is no file.
     fs::create_dir(bench.path("a.log")).unwrap();
     let captured = bench.open(&bench.options(Rotation::default()));
-    bench.sh(&captured, "seq 1 20000");
+    let capture = bench.run(&captured, "seq 1 20000");
     wait_until("the operator is told", || !bench.told().is_empty());
     assert!(bench.told()[0].starts_with("a: cannot write "));
     fs::remove_dir(bench.path("a.log")).unwrap();
-    let summary = bench.drain(&captured);
+    let summary = bench.drain(capture);
     let expected: String = (1..=20_000).map(|i| format!("{i}\n")).collect();
     assert!(bench.all_of("a.log") == expected.as_bytes());
     assert!(summary.dropped.is_nothing());
@@ -306,8 +345,8 @@ fn wd_155_when_time_is_up_the_summary_says_what_is_not_written() {
     let bench = Bench::new();
     fs::create_dir(bench.path("a.log")).unwrap();
     let captured = bench.open(&bench.options(Rotation::default()));
-    bench.sh(&captured, "echo lost");
-    let summary = bench.drain_within(&captured, Duration::from_millis(300));
+    let capture = bench.run(&captured, "echo lost");
+    let summary = bench.drain_within(capture, Duration::from_millis(300));
     assert_eq!((summary.bytes, summary.unwritten), (5, 5));
     bench.end();
 }
@@ -317,10 +356,8 @@ fn wd_151_a_file_that_logrotate_moves_is_begun_anew() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     bench.sh(&captured, "echo one");
-    bench.drain(&captured);
     fs::rename(bench.path("a.log"), bench.path("a.log.1")).unwrap();
     bench.sh(&captured, "echo two");
-    bench.drain(&captured);
     assert_eq!(fs::read(bench.path("a.log.1")).unwrap(), b"one\n");
     assert_eq!(fs::read(bench.path("a.log")).unwrap(), b"two\n");
     bench.end();
@@ -331,7 +368,7 @@ fn wd_152_a_line_without_end_is_shown_after_a_while() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     let lines = captured.subscribe(0).unwrap();
-    let child = bench.start(
+    let (child, capture) = bench.start(
         &captured,
         &["sh", "-c", "printf 'password: '; read _ < /dev/zero"],
     );
@@ -344,9 +381,8 @@ fn wd_152_a_line_without_end_is_shown_after_a_while() {
         bench.all_of("a.log") == b"password: "
     });
     child.kill().unwrap();
-    wait_any(&[&child], Some(LIMIT));
-    child.try_wait().unwrap().unwrap();
-    bench.drain(&captured);
+    wait(&child);
+    bench.drain(capture);
     bench.end();
 }
 
@@ -359,28 +395,22 @@ fn a_thousand_services_are_read_by_one_thread() {
             bench.open(&LogOptions::to_file(file))
         })
         .collect();
-    // Of one program all: it is the capturing that is many here.
-    let streams: Vec<_> = captured
-        .iter()
-        .map(|captured| captured.streams().unwrap().0)
-        .collect();
-    for (i, stream) in streams.into_iter().enumerate() {
-        let mut options = SpawnOptions::new("echo", [format!("service {i}")]);
-        options.stdout = stream;
+    let mut draining = Vec::new();
+    for (i, captured) in captured.iter().enumerate() {
+        let (streams, mut capture) = captured.begin().unwrap();
+        // A process for some of them is enough: it is the capturing that is many here.
         if i % 50 == 0 {
-            let child = spawn(&options).unwrap();
-            wait_any(&[&child], Some(LIMIT));
-            child.try_wait().unwrap().unwrap();
+            let mut options = SpawnOptions::new("echo", [format!("service {i}")]);
+            options.stdout = streams.stdout;
+            wait(&spawn(&options).unwrap());
         }
+        capture.drain(LIMIT);
+        draining.push(capture);
     }
-    for captured in &captured {
-        captured.drain(LIMIT);
-    }
-    let mut draining: Vec<&Captured> = captured.iter().collect();
     while !draining.is_empty() {
         wait_any(&[&bench.logs], Some(LIMIT));
         bench.logs.noticed();
-        draining.retain(|captured| captured.drained().is_none());
+        draining.retain(|capture| !capture.is_drained());
     }
     for i in (0..1_000).step_by(50) {
         let text = fs::read_to_string(bench.path(&format!("{i}.log"))).unwrap();
@@ -403,11 +433,11 @@ fn wd_150_a_full_disk_holds_up_nobody_and_what_is_dropped_is_counted_and_marked(
     options.buffer = LogOptions::LEAST_BUFFER;
     let captured = bench.open(&options);
     // More than the disk and the memory hold; the program is not blocked, or this would not end.
-    bench.sh(&captured, "seq 1 200000");
+    let capture = bench.run(&captured, "seq 1 200000");
     wait_until("the operator is told", || !bench.told().is_empty());
-    wait_until("all is read", || captured.summary().lines == 200_000);
+    wait_until("all is read", || capture.summary().lines == 200_000);
     mounted.resize("8m");
-    let summary = bench.drain(&captured);
+    let summary = bench.drain(capture);
     assert!(summary.dropped.lines > 100_000, "{summary:?}");
     assert_eq!(summary.unwritten, 0);
     assert_eq!(summary.warnings.len(), 2, "{:?}", summary.warnings);

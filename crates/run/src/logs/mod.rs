@@ -18,6 +18,7 @@
 //! - A file that was renamed or removed is begun anew (`logrotate`). A file is set aside at the end of a line.
 
 mod archive;
+mod captured;
 mod console;
 mod drain;
 mod file;
@@ -34,17 +35,13 @@ mod system;
 mod tail;
 mod tidy;
 
-use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
-use winddown_sys::process::Stream;
-use winddown_sys::{Descriptor, Error, Waitable, Wake, pipe};
+use winddown_sys::{Descriptor, Error, Waitable, Wake};
 
 use console::{ConsoleStore, Label};
-use drain::Drain;
 use file::FileStore;
 use notices::Notices;
 use outlet::{Encoding, Outlet, Store};
@@ -55,6 +52,7 @@ use service::{Consoles, Forward, Service};
 use system::SystemStore;
 use tidy::Tidier;
 
+pub use captured::{Capture, Captured, Streams};
 pub use console::ConsoleOptions;
 pub use line::{Line, Output};
 pub use notices::Warn;
@@ -63,16 +61,9 @@ pub use queue::Lost;
 pub use service::Summary;
 pub use tail::{News, Subscription};
 
-/// The size of a pipe, so that a program rarely waits even for the reading thread.
-const PIPE: usize = 1024 * 1024;
-
-/// How many pipes are made that large. An ordinary user may have 64 MiB of them; beyond it, every new pipe would be tiny
-/// (`pipe(7)`, "pipe-user-pages-soft").
-const LARGE_PIPES: usize = 32;
-
 /// The output of all services of this process.
 ///
-/// As a [`Waitable`] it is ready when a [drain](Captured::drain) is over; see [`Logs::noticed`].
+/// As a [`Waitable`] it is ready when a [drain](Capture::drain) is over; see [`Logs::noticed`].
 pub struct Logs {
     console: ConsoleOptions,
     warn: Warn,
@@ -118,61 +109,43 @@ impl Logs {
         }
         let reader = self.reader()?;
         let notices = Arc::new(Notices::new(name, Arc::clone(&self.warn)));
-        let own = self.destinations(name, options, &notices);
+        let own: Vec<Arc<Outlet>> = stores(name, options, &self.tidier, &notices)
+            .into_iter()
+            .map(|(encoding, store)| {
+                let notices = Arc::clone(&notices);
+                Arc::new(Outlet::new(name, encoding, buffer(options), store, notices))
+            })
+            .collect();
         for outlet in &own {
-            self.request(outlet, Item::Begin);
+            if outlet.request(Item::Begin) {
+                self.pool.schedule(outlet);
+            }
         }
         let number = self.services.fetch_add(1, Ordering::Relaxed);
         let forward = options.forward.then(|| Forward {
             label: Label::new(name, self.console, number, &self.width),
             consoles: self.consoles().clone(),
         });
+        let service = Service {
+            own,
+            forward,
+            notices,
+            tail: Mutex::default(),
+        };
         Ok(Some(Captured {
-            one_pipe: shares_a_pipe(options),
-            service: Arc::new(Service::new(own, forward, notices)),
+            name: name.to_owned(),
+            options: Mutex::new(options.clone()),
+            tidier: self.tidier.clone(),
+            service: Arc::new(service),
             reader,
             pool: self.pool.clone(),
             drained: Arc::clone(&self.drained),
-            drain: Mutex::new(None),
         }))
     }
 
-    /// Unsets the latch that a drain has set; look at [`Captured::drained`] of each that drains, then.
+    /// Unsets the latch that a drain has set; look at [`Capture::is_drained`] of each that drains, then.
     pub fn noticed(&self) {
         self.drained.clear();
-    }
-
-    fn destinations(
-        &self,
-        name: &str,
-        options: &LogOptions,
-        notices: &Arc<Notices>,
-    ) -> Vec<Arc<Outlet>> {
-        let outlet = |encoding, store: Box<dyn Store>| {
-            let buffer = options.buffer.max(LogOptions::LEAST_BUFFER);
-            let notices = Arc::clone(notices);
-            Arc::new(Outlet::new(name, encoding, buffer, store, notices))
-        };
-        match &options.to {
-            Destination::Inherit => Vec::new(),
-            Destination::SystemLog => {
-                vec![outlet(Encoding::Records, Box::new(SystemStore::new(name)))]
-            }
-            Destination::Files(files) => [Some(&files.file), files.errors_file.as_ref()]
-                .into_iter()
-                .flatten()
-                .map(|path| {
-                    let store = FileStore::new(
-                        path.clone(),
-                        files.rotation.clone(),
-                        self.tidier.clone(),
-                        Arc::clone(notices),
-                        Timestamp::now,
-                    );
-                    outlet(Encoding::Text(files.format), Box::new(store))
-                })
-                .collect(),
-        }
     }
 
     fn consoles(&self) -> &Consoles {
@@ -200,12 +173,6 @@ impl Logs {
         *reader = Some(Arc::clone(&started));
         Ok(started)
     }
-
-    fn request(&self, outlet: &Arc<Outlet>, item: Item) {
-        if outlet.request(item) {
-            self.pool.schedule(outlet);
-        }
-    }
 }
 
 impl Waitable for Logs {
@@ -214,106 +181,34 @@ impl Waitable for Logs {
     }
 }
 
-/// Both streams, in the order in which the program wrote, where nothing needs to know them apart.
-fn shares_a_pipe(options: &LogOptions) -> bool {
+fn buffer(options: &LogOptions) -> usize {
+    options.buffer.max(LogOptions::LEAST_BUFFER)
+}
+
+/// Where the output of service `name` is written, and how: nowhere, to one place, or standard output to the first and standard
+/// error to the last.
+fn stores(
+    name: &str,
+    options: &LogOptions,
+    tidier: &Tidier,
+    notices: &Arc<Notices>,
+) -> Vec<(Encoding, Box<dyn Store>)> {
     match &options.to {
-        Destination::Files(files) => {
-            files.format == Format::Raw && files.errors_file.is_none() && !options.forward
-        }
-        Destination::Inherit | Destination::SystemLog => false,
-    }
-}
-
-/// The captured output of one service, over all starts of its program.
-///
-/// Dropping it loses nothing: what is still open is read to its end, as long as the [`Logs`] are there.
-pub struct Captured {
-    one_pipe: bool,
-    service: Arc<Service>,
-    reader: Arc<Reader>,
-    pool: Pool,
-    drained: Arc<Wake>,
-    drain: Mutex<Option<Arc<Drain>>>,
-}
-
-impl Captured {
-    /// Standard output and standard error for a start of the program. What an earlier start still writes is read as well.
-    ///
-    /// Drop them when the program has started, or could not be started: output ends when nobody has them open any more.
-    ///
-    /// # Errors
-    /// [`Error::Os`] when there is no descriptor left.
-    pub fn streams(&self) -> Result<(Stream, Stream), Error> {
-        let stdout = self.pipe(Output::Stdout)?;
-        let stderr = match self.one_pipe {
-            true => stdout
-                .try_clone()
-                .map_err(|error| Error::os("duplicating a pipe", error))?,
-            false => self.pipe(Output::Stderr)?,
-        };
-        Ok((Stream::File(stdout), Stream::File(stderr)))
-    }
-
-    fn pipe(&self, output: Output) -> Result<File, Error> {
-        let large = self.reader.large.fetch_add(1, Ordering::Relaxed) < LARGE_PIPES;
-        let size = if large { PIPE } else { 0 };
-        let pair = pipe::pair(size);
-        if !large || pair.is_err() {
-            self.reader.large.fetch_sub(1, Ordering::Relaxed);
-        }
-        let (ours, theirs) = pair?;
-        self.reader.read(&self.service, output, ours, large);
-        Ok(theirs)
-    }
-
-    /// Begins a new file with what comes now. Never blocks.
-    pub fn rotate(&self) {
-        for outlet in &self.service.own {
-            if outlet.request(Item::Rotate) {
-                self.pool.schedule(outlet);
-            }
-        }
-    }
-
-    /// The lines that come from now on, after the last `last` that are kept in memory (up to 64 KiB).
-    ///
-    /// # Errors
-    /// [`Error::Os`] when there is no descriptor left.
-    pub fn subscribe(&self, last: usize) -> Result<Subscription, Error> {
-        self.service.subscribe(last)
-    }
-
-    /// The figures so far, since the last drain.
-    #[must_use]
-    pub fn summary(&self) -> Summary {
-        self.service.summary()
-    }
-
-    /// Begins to read all output to its end, to write it, and to bring it to the disk. Call it when nothing of the program is left.
-    /// Never blocks: the [`Logs`] are ready when it is over, at the latest when `within` has passed.
-    ///
-    /// A pipe that a survivor holds open is given up before, with what is in it.
-    pub fn drain(&self, within: Duration) {
-        let destinations = self.service.outlets().count();
-        let drain = Arc::new(Drain::new(destinations, Arc::clone(&self.drained)));
-        *self.draining() = Some(Arc::clone(&drain));
-        self.reader.drain(&self.service, &drain, within);
-    }
-
-    /// What became of the output, once a [drain](Self::drain) is over; `None` before. It then counts anew.
-    #[must_use]
-    pub fn drained(&self) -> Option<Summary> {
-        let mut draining = self.draining();
-        if !draining.as_ref()?.is_over() {
-            return None;
-        }
-        *draining = None;
-        let summary = self.service.summary();
-        self.service.restart_count();
-        Some(summary)
-    }
-
-    fn draining(&self) -> MutexGuard<'_, Option<Arc<Drain>>> {
-        self.drain.lock().unwrap_or_else(PoisonError::into_inner)
+        Destination::Inherit => Vec::new(),
+        Destination::SystemLog => vec![(Encoding::Records, Box::new(SystemStore::new(name)))],
+        Destination::Files(files) => [Some(&files.file), files.errors_file.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|path| {
+                let store = FileStore::new(
+                    path.clone(),
+                    files.rotation.clone(),
+                    tidier.clone(),
+                    Arc::clone(notices),
+                    Timestamp::now,
+                );
+                (Encoding::Text(files.format), Box::new(store) as _)
+            })
+            .collect(),
     }
 }

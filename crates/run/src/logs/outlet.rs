@@ -143,6 +143,12 @@ impl Outlet {
         !std::mem::replace(&mut waiting.scheduled, true)
     }
 
+    /// Has what comes from now on written to `store`, with `buffer` bytes of memory; says whether a writer must be told.
+    pub(crate) fn move_to(&self, store: Box<dyn Store>, buffer: usize) -> bool {
+        self.queue().queue.set_limit(buffer);
+        self.request(Item::Move(store))
+    }
+
     /// What was dropped so far, and what is not written yet, in bytes.
     pub(crate) fn missing(&self) -> (Lost, usize) {
         let waiting = self.queue();
@@ -166,6 +172,10 @@ impl Outlet {
                         if let Err(error) = writer.store.begin() {
                             return self.pause(&mut writer, &error);
                         }
+                    }
+                    Item::Move(store) => {
+                        self.flush(&mut writer);
+                        writer.store = store;
                     }
                     Item::Rotate => writer.store.rotate(),
                     Item::Flush(drain) => {

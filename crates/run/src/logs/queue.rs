@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::drain::Drain;
+use super::outlet::Store;
 
 /// The size up to which data is put together to be written at once.
 const CHUNK: usize = 64 * 1024;
@@ -52,19 +53,19 @@ pub(crate) struct Data {
 }
 
 /// What a writer does next.
-#[derive(Debug)]
 pub(crate) enum Item {
     Data(Data),
     /// Get ready.
     Begin,
     /// Begin a new file.
     Rotate,
+    /// Go on elsewhere.
+    Move(Box<dyn Store>),
     /// All before this is written: bring it to the disk, and say so.
     Flush(Arc<Drain>),
 }
 
 /// A queue with an upper bound. When it is full, the oldest goes: the last words of a program matter most.
-#[derive(Debug)]
 pub(crate) struct Queue {
     items: VecDeque<Item>,
     /// Bytes in the queue and in the writer's hands.
@@ -146,6 +147,11 @@ impl Queue {
     /// The writer has let go of this many bytes.
     pub(crate) fn done(&mut self, bytes: usize) {
         self.bytes -= bytes;
+    }
+
+    /// From now on this is the bound.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// All that was dropped so far.

@@ -17,7 +17,7 @@ use super::drain::Drain;
 use super::line::Output;
 use super::pool::Pool;
 use super::queue::Item;
-use super::service::{Scratch, Service};
+use super::service::{Run, Scratch};
 use super::split::Splitter;
 
 /// How long the beginning of a line waits for its end before it goes on alone.
@@ -26,13 +26,13 @@ const HOLD: Duration = Duration::from_secs(1);
 /// What the reading thread is asked to do.
 enum Command {
     Read {
-        service: Arc<Service>,
+        run: Arc<Run>,
         output: Output,
         pipe: File,
         large: bool,
     },
     Drain {
-        service: Arc<Service>,
+        run: Arc<Run>,
         drain: Arc<Drain>,
         /// When pipes that are still open are given up.
         close_at: Instant,
@@ -85,24 +85,24 @@ impl Reader {
         self.wake.wake();
     }
 
-    /// Reads a pipe of `service` until its end.
-    pub(crate) fn read(&self, service: &Arc<Service>, output: Output, pipe: File, large: bool) {
-        service.pipes.fetch_add(1, Ordering::Relaxed);
+    /// Reads a pipe of `run` until its end.
+    pub(crate) fn read(&self, run: &Arc<Run>, output: Output, pipe: File, large: bool) {
+        run.pipe_opened();
         self.ask(Command::Read {
-            service: Arc::clone(service),
+            run: Arc::clone(run),
             output,
             pipe,
             large,
         });
     }
 
-    /// Has all of the output of `service` read and written, until `within` from now at the latest.
-    pub(crate) fn drain(&self, service: &Arc<Service>, drain: &Arc<Drain>, within: Duration) {
+    /// Has all of the output of `run` read and written, until `within` from now at the latest.
+    pub(crate) fn drain(&self, run: &Arc<Run>, drain: &Arc<Drain>, within: Duration) {
         let now = Instant::now();
         // What is read last must still be written.
         let to_write = (within / 4).min(Duration::from_secs(1));
         self.ask(Command::Drain {
-            service: Arc::clone(service),
+            run: Arc::clone(run),
             drain: Arc::clone(drain),
             close_at: now + (within - to_write),
             deadline: now + within,
@@ -118,7 +118,7 @@ impl Drop for Reader {
 
 /// A pipe that is read.
 struct Source {
-    service: Arc<Service>,
+    run: Arc<Run>,
     output: Output,
     large: bool,
     splitter: Splitter,
@@ -127,7 +127,7 @@ struct Source {
 }
 
 struct Draining {
-    service: Arc<Service>,
+    run: Arc<Run>,
     drain: Arc<Drain>,
     close_at: Instant,
     deadline: Instant,
@@ -164,18 +164,18 @@ impl Reading {
         for command in commands {
             match command {
                 Command::Read {
-                    service,
+                    run,
                     output,
                     pipe,
                     large,
-                } => self.add(service, output, pipe, large),
+                } => self.add(run, output, pipe, large),
                 Command::Drain {
-                    service,
+                    run,
                     drain,
                     close_at,
                     deadline,
                 } => self.draining.push(Draining {
-                    service,
+                    run,
                     drain,
                     close_at,
                     deadline,
@@ -227,9 +227,9 @@ impl Reading {
         true
     }
 
-    fn add(&mut self, service: Arc<Service>, output: Output, pipe: File, large: bool) {
+    fn add(&mut self, run: Arc<Run>, output: Output, pipe: File, large: bool) {
         let source = Source {
-            service,
+            run,
             output,
             large,
             splitter: Splitter::default(),
@@ -243,6 +243,7 @@ impl Reading {
             }
             Err(error) => {
                 source
+                    .run
                     .service
                     .notices
                     .begins("cannot read its output", || error.to_string());
@@ -280,15 +281,15 @@ impl Reading {
             if drain.stage == Stage::Reading && now >= drain.close_at {
                 drain.stage = Stage::Closing;
                 for (id, source) in sources.iter() {
-                    if Arc::ptr_eq(&source.service, &drain.service) {
-                        drain.service.held_open();
+                    if Arc::ptr_eq(&source.run, &drain.run) {
+                        drain.run.was_held_open();
                         pipes.finish(*id);
                     }
                 }
             }
-            if drain.stage != Stage::Flushing && !drain.service.has_open_pipes() {
+            if drain.stage != Stage::Flushing && !drain.run.has_open_pipes() {
                 drain.stage = Stage::Flushing;
-                for outlet in drain.service.outlets() {
+                for outlet in drain.run.service.outlets() {
                     if outlet.request(Item::Flush(Arc::clone(&drain.drain))) {
                         pool.schedule(outlet);
                     } else {
@@ -311,11 +312,11 @@ impl Reading {
 
 impl Source {
     fn push(&mut self, data: &[u8], scratch: &mut Scratch, pool: &Pool) {
-        let (service, output, time) = (&self.service, self.output, Timestamp::now());
+        let (run, output, time) = (&self.run, self.output, Timestamp::now());
         let mut went_on = false;
         self.splitter.push(data, |piece| {
             went_on = true;
-            service.take(output, time, piece, scratch, pool);
+            run.take(output, time, piece, scratch, pool);
         });
         if went_on {
             // What is held now, if anything, came just now.
@@ -324,14 +325,14 @@ impl Source {
     }
 
     fn flush(&mut self, scratch: &mut Scratch, pool: &Pool) {
-        let (service, output, time) = (&self.service, self.output, Timestamp::now());
+        let (run, output, time) = (&self.run, self.output, Timestamp::now());
         self.splitter
-            .flush(|piece| service.take(output, time, piece, scratch, pool));
+            .flush(|piece| run.take(output, time, piece, scratch, pool));
         self.held_since = None;
     }
 
     fn end(&self, large: &AtomicUsize) {
-        self.service.pipes.fetch_sub(1, Ordering::Relaxed);
+        self.run.pipe_closed();
         large.fetch_sub(usize::from(self.large), Ordering::Relaxed);
     }
 }

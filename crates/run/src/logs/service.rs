@@ -1,6 +1,6 @@
 //! What the parts share about the output of one service.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::notices::Notices;
 use super::outlet::Outlet;
 use super::pool::Pool;
 use super::queue::Lost;
-use super::tail::{Subscription, Tail};
+use super::tail::Tail;
 
 /// What became of the output of one run of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,15 +31,13 @@ pub struct Summary {
     pub warnings: Vec<String>,
 }
 
-/// The output of one service, as its pipes, its readers and its owner know it.
+/// The output of one service, over all runs of its program.
 pub(crate) struct Service {
     /// Where it goes: nowhere, to one destination, or standard output to the first and standard error to the last.
     pub(crate) own: Vec<Arc<Outlet>>,
     pub(crate) forward: Option<Forward>,
     pub(crate) notices: Arc<Notices>,
-    /// How many pipes of it are open.
-    pub(crate) pipes: AtomicUsize,
-    state: Mutex<State>,
+    pub(crate) tail: Mutex<Tail>,
 }
 
 /// Winddown's own streams, and the name that stands in front.
@@ -55,44 +53,16 @@ pub(crate) struct Consoles {
     pub(crate) stderr: Arc<Outlet>,
 }
 
-#[derive(Default)]
-struct State {
-    tail: Tail,
-    held_open: bool,
-    bytes: u64,
-    lines: u64,
-    /// What had been dropped at the last summary.
-    dropped: Lost,
-}
-
 impl Service {
-    pub(crate) fn new(
-        own: Vec<Arc<Outlet>>,
-        forward: Option<Forward>,
-        notices: Arc<Notices>,
-    ) -> Self {
-        Self {
-            own,
-            forward,
-            notices,
-            pipes: AtomicUsize::new(0),
-            state: Mutex::default(),
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands a piece of output to all who want it.
-    pub(crate) fn take(
+    /// Hands a piece of output to all who want it, and says how many lines it is.
+    fn take(
         &self,
         output: Output,
         time: Timestamp,
         piece: &[u8],
         scratch: &mut Scratch,
         pool: &Pool,
-    ) {
+    ) -> u64 {
         let own = match output {
             Output::Stdout => self.own.first(),
             Output::Stderr => self.own.last(),
@@ -113,9 +83,11 @@ impl Service {
                 pool.schedule(outlet);
             }
         }
-        let mut state = self.state();
-        state.bytes += piece.len() as u64;
-        state.lines += state.tail.push(output, time, piece);
+        self.tail().push(output, time, piece)
+    }
+
+    pub(crate) fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All destinations.
@@ -125,41 +97,7 @@ impl Service {
         self.own.iter().chain(consoles)
     }
 
-    pub(crate) fn subscribe(&self, last: usize) -> winddown_sys::Result<Subscription> {
-        self.state().tail.subscribe(last)
-    }
-
-    /// Notes that its pipes were not closed in time.
-    pub(crate) fn held_open(&self) {
-        self.state().held_open = true;
-    }
-
-    /// The figures since the last [`restart_count`](Self::restart_count).
-    pub(crate) fn summary(&self) -> Summary {
-        let (dropped, unwritten) = self.missing();
-        let state = self.state();
-        Summary {
-            bytes: state.bytes,
-            lines: state.lines,
-            dropped: Lost {
-                bytes: dropped.bytes - state.dropped.bytes,
-                lines: dropped.lines - state.dropped.lines,
-            },
-            unwritten,
-            held_open: state.held_open,
-            warnings: self.notices.texts(),
-        }
-    }
-
-    /// Begins to count anew.
-    pub(crate) fn restart_count(&self) {
-        let (dropped, _) = self.missing();
-        let mut state = self.state();
-        (state.bytes, state.lines, state.held_open) = (0, 0, false);
-        state.dropped = dropped;
-        self.notices.clear();
-    }
-
+    /// What was dropped so far, and how many bytes are not written yet.
     fn missing(&self) -> (Lost, u64) {
         let (mut dropped, mut unwritten) = (Lost::default(), 0);
         for outlet in &self.own {
@@ -169,9 +107,76 @@ impl Service {
         }
         (dropped, unwritten)
     }
+}
+
+/// The output of one run of a service's program.
+pub(crate) struct Run {
+    pub(crate) service: Arc<Service>,
+    /// How many of its pipes are open.
+    open: AtomicUsize,
+    held_open: AtomicBool,
+    bytes: AtomicU64,
+    lines: AtomicU64,
+    /// What had been dropped and told when it began.
+    before: (Lost, usize),
+}
+
+impl Run {
+    pub(crate) fn new(service: &Arc<Service>) -> Self {
+        Self {
+            service: Arc::clone(service),
+            open: AtomicUsize::new(0),
+            held_open: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            lines: AtomicU64::new(0),
+            before: (service.missing().0, service.notices.mark()),
+        }
+    }
+
+    pub(crate) fn take(
+        &self,
+        output: Output,
+        time: Timestamp,
+        piece: &[u8],
+        scratch: &mut Scratch,
+        pool: &Pool,
+    ) {
+        let lines = self.service.take(output, time, piece, scratch, pool);
+        self.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        self.lines.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    pub(crate) fn pipe_opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn pipe_closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
 
     pub(crate) fn has_open_pipes(&self) -> bool {
-        self.pipes.load(Ordering::Relaxed) > 0
+        self.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// Notes that a pipe was not closed in time.
+    pub(crate) fn was_held_open(&self) {
+        self.held_open.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let (dropped, unwritten) = self.service.missing();
+        let (dropped_before, told_before) = self.before;
+        Summary {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            lines: self.lines.load(Ordering::Relaxed),
+            dropped: Lost {
+                bytes: dropped.bytes - dropped_before.bytes,
+                lines: dropped.lines - dropped_before.lines,
+            },
+            unwritten,
+            held_open: self.held_open.load(Ordering::Relaxed),
+            warnings: self.service.notices.since(told_before),
+        }
     }
 }
 
