@@ -38,5 +38,7 @@ pub use error::{Error, Result};
 pub use exit::exit_now;
 pub use poller::Poller;
 pub use queue::SignalQueue;
-pub use source::Sources;
+#[cfg(feature = "tokio")]
+pub use source::Watch;
+pub use source::{FirstLook, Sources};
 pub use wake::{Descriptor, OwnedDescriptor, Waitable, Wake, wait_any};

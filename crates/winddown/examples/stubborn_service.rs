@@ -26,6 +26,7 @@ fn main() -> Exit {
     let body: fn(&Context) -> Result<(), BoxError> = match way {
         "spin" => spin,
         "read" => read,
+        "ignore" => ignore,
         "late" => late,
         "register" => register,
         "panic" => panic,
@@ -35,7 +36,7 @@ fn main() -> Exit {
         "crash" => crash,
         _ => {
             eprintln!(
-                "usage: stubborn_service spin|read|late|register|panic|hang|hold|fail|crash [--report FILE]"
+                "usage: stubborn_service spin|read|ignore|late|register|panic|hang|hold|fail|crash [--report FILE]"
             );
             return Exit::Failed(2);
         }
@@ -77,6 +78,16 @@ fn read(ctx: &Context) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// Takes its stop, and does nothing with it.
+fn ignore(ctx: &Context) -> Result<(), BoxError> {
+    let events = ctx.events();
+    ready(ctx)?;
+    for event in events {
+        println!("ignored: {event:?}");
+    }
+    sleep_for_good()
+}
+
 /// Asks for events only once the stop has begun.
 fn late(ctx: &Context) -> Result<(), BoxError> {
     ready(ctx)?;
@@ -110,7 +121,7 @@ fn panic(ctx: &Context) -> Result<(), BoxError> {
 fn hang(ctx: &Context) -> Result<(), BoxError> {
     ctx.on_stop(Phase::Close, "below", |_stop| println!("below is closed"))?;
     let line = line!() + 1;
-    ctx.on_stop(Phase::Close, "stuck", |_stop| sleep_for_good())?;
+    ctx.on_stop(Phase::Close, "stuck", |_stop| -> () { sleep_for_good() })?;
     println!("stuck at {}:{line}", file!());
     wait(ctx)
 }
@@ -138,7 +149,7 @@ fn be_careless() {
     panic!("careless is not there");
 }
 
-fn sleep_for_good() {
+fn sleep_for_good() -> ! {
     loop {
         thread::park();
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use winddown_core::report::HookOutcome;
 use winddown_core::scm::Control;
 use winddown_core::{Arrival, Clock, HookId, Input, Meaning, Mechanism, Origin, Timestamp, Wants};
-use winddown_sys::Sources;
-use winddown_sys::{Waitable, Wake, schedule, wait_any};
+#[cfg(feature = "tokio")]
+use winddown_sys::Watch;
+use winddown_sys::{FirstLook, Sources, Waitable, Wake, wait_any};
 
 use crate::engine::{Engine, Next};
 use crate::error::Error;
@@ -159,12 +160,10 @@ impl Runtime {
         if let Some(sources) = self.sources.get() {
             sources.unblock_on_this_thread();
         }
-        // A signal wakes this thread and the program's that waits for it, which is to have its event first.
-        schedule::interrupt_no_thread();
         loop {
             self.wake.clear();
             if let Some(sources) = self.sources.get() {
-                sources.wake().clear();
+                sources.clear();
             }
             let (next, unnamed) = {
                 let mut engine = self.engine();
@@ -188,11 +187,18 @@ impl Runtime {
     }
 
     fn wait(&self, timeout: Option<Duration>) {
-        let own: &dyn Waitable = &self.wake;
-        let _ = match self.sources.get() {
-            Some(sources) => wait_any(&[own, sources.wake()], timeout),
-            None => wait_any(&[own], timeout),
-        };
+        let mut wakes: Vec<&dyn Waitable> = vec![&self.wake];
+        if let Some(sources) = self.sources.get() {
+            wakes.push(sources.wake());
+            wakes.extend(sources.backstop());
+        }
+        let _ = wait_any(&wakes, timeout);
+    }
+
+    /// Has a signal that interrupts the calling thread leave the thread of the runtime alone for a moment: the caller waits,
+    /// and pumps as soon as its wait ends.
+    pub(crate) fn look_first(&self) -> Option<FirstLook> {
+        self.sources.get().map(Sources::look_first)
     }
 
     /// Notes that work advances, which matters to the host while the service starts or stops.
@@ -291,20 +297,10 @@ impl Runtime {
         }
     }
 
-    /// Waits until `wake` is set, or a source has something.
+    /// Lets tasks of the current tokio runtime hear of arrivals without a hop over the thread of the runtime; `None` where that
+    /// cannot be, and they hear of events only.
     #[cfg(feature = "tokio")]
-    pub(crate) async fn woken(&self, wake: &Wake) {
-        // Watching the sources too spares a hop over the runtime's own thread.
-        let outcome = match self.sources.get() {
-            Some(sources) => tokio::select! {
-                outcome = wake.woken() => outcome,
-                outcome = sources.wake().woken() => outcome,
-            },
-            None => wake.woken().await,
-        };
-        if outcome.is_err() {
-            // The reactor cannot watch it: out of descriptors. Look again soon rather than never.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    pub(crate) fn watch(&self) -> Option<Watch> {
+        self.sources.get()?.watch().ok()
     }
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use winddown_sys::Watch;
 use winddown_sys::{Wake, wait_any};
 
 use crate::event::Event;
@@ -22,6 +24,8 @@ pub struct Events {
     runtime: Arc<Runtime>,
     queue: Arc<Queue>,
     ended: bool,
+    #[cfg(feature = "tokio")]
+    watch: Option<Watch>,
 }
 
 impl Events {
@@ -42,6 +46,8 @@ impl Events {
             runtime,
             queue,
             ended: false,
+            #[cfg(feature = "tokio")]
+            watch: None,
         })
     }
 
@@ -90,6 +96,7 @@ impl Events {
     fn wait(&self, timeout: Option<Duration>) {
         self.show_life();
         if self.queue.will_wait() {
+            let _first = self.runtime.look_first();
             let _ = wait_any(&[&self.queue.wake], timeout);
         }
     }
@@ -130,10 +137,23 @@ impl Events {
                 return None;
             }
             self.show_life();
-            if self.queue.will_wait() {
-                self.runtime.woken(&self.queue.wake).await;
+            self.watch = match self.watch.take() {
+                Some(watch) if watch.is_of_this_runtime() => Some(watch),
+                _ => self.runtime.watch(),
+            };
+            tokio::select! {
+                () = self.queue.told.notified() => {}
+                () = arrived(self.watch.as_ref()) => {}
             }
         }
+    }
+}
+
+#[cfg(feature = "tokio")]
+async fn arrived(watch: Option<&Watch>) {
+    match watch {
+        Some(watch) => watch.arrived().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -155,6 +175,9 @@ impl fmt::Debug for Events {
 pub(crate) struct Queue {
     unread: Mutex<Unread>,
     wake: Wake,
+    /// The wake of a subscriber that is a task.
+    #[cfg(feature = "tokio")]
+    told: tokio::sync::Notify,
     missed: AtomicU32,
     /// Whether this takes nothing but the stop: neither what was kept for the first subscriber, nor a part in the program's life.
     pub(crate) stop_only: bool,
@@ -174,6 +197,8 @@ impl Queue {
         Ok(Self {
             unread: Mutex::default(),
             wake: Wake::new()?,
+            #[cfg(feature = "tokio")]
+            told: tokio::sync::Notify::new(),
             missed: AtomicU32::new(0),
             stop_only,
         })
@@ -205,6 +230,8 @@ impl Queue {
             unread.woken = true;
             self.wake.wake();
         }
+        #[cfg(feature = "tokio")]
+        self.told.notify_one();
     }
 
     fn pop(&self) -> Option<Event> {

@@ -1,5 +1,3 @@
-//! Systems without such policies for a single thread.
-
-pub(super) fn interrupt_no_thread() {}
+//! Systems without such a policy for a single thread.
 
 pub(super) fn run_in_background() {}

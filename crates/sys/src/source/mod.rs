@@ -1,21 +1,29 @@
 //! [`Sources`]: what asks this process to stop, from before the program's own code runs.
 
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use winddown_core::{Arrival, Signal};
 
-use crate::{Error, Result, Wake};
+use crate::{Error, Result, Waitable, Wake};
 
+#[cfg(unix)]
+mod backstop;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 mod imp;
 #[cfg(windows)]
 mod session_end;
+#[cfg(feature = "tokio")]
+mod watch;
 
 #[cfg(windows)]
 pub(crate) use imp::console_changed;
 #[cfg(target_os = "linux")]
 pub(crate) use imp::describe;
+
+#[cfg(feature = "tokio")]
+pub use watch::Watch;
 
 /// The stop sources of this process: signals on Unix, console and session-end events on Windows.
 ///
@@ -85,10 +93,50 @@ impl Sources {
         self.imp.kept_ignored()
     }
 
-    /// Is set whenever something arrived. Whoever drains clears it first.
+    /// Is set whenever something arrived, except as [`look_first`](Sources::look_first) says. Whoever drains clears it first.
     #[must_use]
     pub fn wake(&self) -> &'static Wake {
         self.imp.wake()
+    }
+
+    /// Becomes ready 5 milliseconds after something arrived that somebody looks at first, whether they did or not. `None` where
+    /// nobody can, which is everywhere but on Linux.
+    #[must_use]
+    pub fn backstop(&self) -> Option<&'static dyn Waitable> {
+        self.imp.backstop()
+    }
+
+    /// Unsets all that an arrival has set, for the thread that drains then.
+    pub fn clear(&self) {
+        self.imp.clear();
+    }
+
+    /// Lets the calling thread look first, while the value lives: a signal that interrupts it sets the
+    /// [`backstop`](Sources::backstop) instead of the wake, so that the thread that waits for that does not compete with this
+    /// one. A second signal before that is cleared sets the wake all the same.
+    ///
+    /// For a thread that waits ([`wait_any`](crate::wait_any)) and drains as soon as its wait ends. Of several threads it is the
+    /// one that called last. Without effect elsewhere than on Linux.
+    #[must_use]
+    pub fn look_first(&self) -> FirstLook {
+        FirstLook {
+            _imp: self.imp.look_first(),
+            _of_this_thread: PhantomData,
+        }
+    }
+
+    /// Lets tasks of the tokio runtime that this is called in look first, as [`look_first`](Sources::look_first) lets a thread.
+    ///
+    /// On Windows a watch never hears of anything: the thread that waits for the wake tells the tasks.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when the runtime cannot watch anything more.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, or within one that has no I/O (Unix).
+    #[cfg(feature = "tokio")]
+    pub fn watch(&self) -> Result<Watch> {
+        Watch::new()
     }
 
     /// Takes what arrived, in the order of arrival.
@@ -105,6 +153,13 @@ impl Sources {
     pub fn release(&self) {
         self.imp.release();
     }
+}
+
+/// This thread looks first while it lives; see [`Sources::look_first`].
+#[derive(Debug)]
+pub struct FirstLook {
+    _imp: imp::FirstLook,
+    _of_this_thread: PhantomData<*const ()>,
 }
 
 /// The one right to the signals of this process.

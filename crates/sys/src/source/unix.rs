@@ -2,22 +2,33 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use signal_hook_registry::SigId;
 use winddown_core::{Arrival, Mechanism, Origin, Pending, SIGNAL_SLOTS, Signal, Timestamp};
 
+use super::backstop::Backstop;
 use crate::signal::{self, Mask};
-use crate::{Error, Monotonic, Result, Wake};
+use crate::{Error, Monotonic, Result, Waitable, Wake};
 
 /// What the handlers note. Static, as they may run at any time.
 static PENDING: Pending = Pending::new();
-static WAKE: OnceLock<Wake> = OnceLock::new();
+static WAKES: OnceLock<Wakes> = OnceLock::new();
+/// The thread that looks first when a handler interrupts it, as `pthread_self(3)` names it; 0 when there is none.
+static FIRST: AtomicUsize = AtomicUsize::new(0);
+
+/// What a handler sets.
+#[derive(Debug)]
+struct Wakes {
+    now: Wake,
+    soon: Backstop,
+}
 
 #[derive(Debug)]
 pub(super) struct Sources {
-    wake: &'static Wake,
+    wakes: &'static Wakes,
     signals: Mutex<Signals>,
 }
 
@@ -31,17 +42,17 @@ struct Signals {
 
 impl Sources {
     pub(super) fn attach() -> Result<Self> {
-        let wake = match WAKE.get() {
-            Some(wake) => wake,
+        let wakes = match WAKES.get() {
+            Some(wakes) => wakes,
             None => {
-                let wake = Wake::new()?;
-                WAKE.get_or_init(|| wake)
+                let wakes = Wakes::new()?;
+                WAKES.get_or_init(|| wakes)
             }
         };
         // Read now, both: what was inherited before it changes, and the clock's origin before any arrival.
         let _ = (signal::inherited(), Monotonic::now_nanos());
         Ok(Self {
-            wake,
+            wakes,
             signals: Mutex::new(Signals {
                 attached: Vec::new(),
                 mask: Mask::empty(),
@@ -69,7 +80,7 @@ impl Sources {
         }
         // The registry installs its handler a moment before our action: a signal in between would go nowhere.
         let blocked = signal::block_all_on_this_thread();
-        let id = register(number, self.wake)?;
+        let id = register(number, self.wakes)?;
         signals.attached.push((signal, id));
         signals.mask.add(number);
         drop(blocked);
@@ -86,7 +97,23 @@ impl Sources {
     }
 
     pub(super) fn wake(&self) -> &'static Wake {
-        self.wake
+        &self.wakes.now
+    }
+
+    pub(super) fn backstop(&self) -> Option<&'static dyn Waitable> {
+        self.wakes.soon.waitable()
+    }
+
+    pub(super) fn clear(&self) {
+        self.wakes.now.clear();
+        self.wakes.soon.clear();
+        #[cfg(feature = "tokio")]
+        super::watch::clear();
+    }
+
+    pub(super) fn look_first(&self) -> FirstLook {
+        FIRST.store(this_thread(), Ordering::Relaxed);
+        FirstLook
     }
 
     pub(super) fn drain(&self) -> Vec<Arrival> {
@@ -118,13 +145,48 @@ impl Drop for Sources {
     }
 }
 
-fn register(number: i32, wake: &'static Wake) -> Result<SigId> {
+impl Wakes {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            now: Wake::new()?,
+            soon: Backstop::new()?,
+        })
+    }
+
+    /// Async-signal-safe.
+    fn wake(&self) {
+        let looked_at = FIRST.load(Ordering::Relaxed) == this_thread();
+        #[cfg(feature = "tokio")]
+        let looked_at = looked_at || super::watch::wake();
+        if !(looked_at && self.soon.arm()) {
+            self.now.wake();
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct FirstLook;
+
+impl Drop for FirstLook {
+    fn drop(&mut self) {
+        // It may be another thread's by now.
+        let _ = FIRST.compare_exchange(this_thread(), 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// Async-signal-safe.
+fn this_thread() -> usize {
+    // SAFETY: takes nothing, and cannot fail.
+    unsafe { libc::pthread_self() as usize }
+}
+
+fn register(number: i32, wakes: &'static Wakes) -> Result<SigId> {
     let note = move |info: &libc::siginfo_t| {
         let (pid, uid) = sender(info).map_or((0, None), |(pid, uid)| (pid, Some(uid)));
         PENDING.note(number as u32, pid, uid, Monotonic::now_nanos());
-        wake.wake();
+        wakes.wake();
     };
-    // SAFETY: the action is async-signal-safe: it writes atomics, reads a clock and writes to a descriptor. The registry keeps
+    // SAFETY: the action is async-signal-safe: it writes atomics, reads a clock, and writes to a descriptor or sets a timer. The registry keeps
     // errno for the interrupted code.
     unsafe { signal_hook_registry::register_sigaction(number, note) }
         .map_err(|error| Error::os(format!("sigaction for signal {number}"), error))

@@ -15,7 +15,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::core::BOOL;
 
 use super::session_end::Window;
-use crate::{Error, Monotonic, Result, Wake};
+use crate::{Error, Monotonic, Result, Waitable, Wake};
 
 /// What the handler and the window note. Static, as they may run at any time.
 static INBOX: Mutex<Inbox> = Mutex::new(Inbox {
@@ -76,6 +76,18 @@ impl Sources {
         self.wake
     }
 
+    pub(super) fn backstop(&self) -> Option<&'static dyn Waitable> {
+        None
+    }
+
+    pub(super) fn clear(&self) {
+        self.wake.clear();
+    }
+
+    pub(super) fn look_first(&self) -> FirstLook {
+        FirstLook
+    }
+
     pub(super) fn drain(&self) -> Vec<Arrival> {
         inbox().arrivals.drain(..).collect()
     }
@@ -85,6 +97,9 @@ impl Sources {
         RELEASED.notify_all();
     }
 }
+
+#[derive(Debug)]
+pub(super) struct FirstLook;
 
 impl Drop for Sources {
     fn drop(&mut self) {

@@ -30,9 +30,4 @@ impl Wake {
     pub(super) fn descriptor(&self) -> Descriptor<'_> {
         self.0.as_fd()
     }
-
-    #[cfg(feature = "tokio")]
-    pub(super) async fn woken(&self) -> Result<()> {
-        super::poll::readable(self.descriptor()).await
-    }
 }

@@ -53,21 +53,6 @@ impl Wake {
     pub fn clear(&self) {
         self.0.clear();
     }
-
-    /// Waits until the latch is set, without unsetting it. Must be called within a tokio runtime that has I/O enabled.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost when the future is dropped: the latch stays as it is.
-    ///
-    /// # Errors
-    /// [`Error::Os`](crate::Error::Os) when the runtime cannot watch the latch.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime, or within one that has no I/O.
-    #[cfg(feature = "tokio")]
-    pub async fn woken(&self) -> Result<()> {
-        self.0.woken().await
-    }
 }
 
 impl Waitable for Wake {
@@ -148,23 +133,5 @@ mod tests {
         let wake = Wake::new().unwrap();
         wake.wake();
         assert_eq!(wait_any(&[&wake], Some(Duration::MAX)), [true]);
-    }
-
-    #[cfg(feature = "tokio")]
-    #[test]
-    fn many_tasks_of_many_runtimes_can_wait_for_one_wake() {
-        let wake = Wake::new().unwrap();
-        for _ in 0..2 {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let (one, other, ()) =
-                    tokio::join!(wake.woken(), wake.woken(), async { wake.wake() });
-                one.and(other).unwrap();
-            });
-            wake.clear();
-        }
     }
 }

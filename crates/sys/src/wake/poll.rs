@@ -38,23 +38,3 @@ pub(super) fn wait_any(sources: &[&dyn Waitable], timeout: Option<Duration>) -> 
         Err(errno) => panic!("poll of {} descriptors failed: {errno}", sources.len()),
     }
 }
-
-/// Waits in the current tokio runtime until `descriptor` is readable.
-///
-/// Watches a duplicate: a runtime refuses to watch one descriptor twice, and each runtime needs a registration of its own.
-#[cfg(feature = "tokio")]
-pub(super) async fn readable(descriptor: Descriptor<'_>) -> crate::Result<()> {
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
-
-    let watched = async {
-        let duplicate = descriptor.try_clone_to_owned()?;
-        // SAFETY: the duplicate is ours alone, and stays open and the same as long as it is watched.
-        let watched = unsafe { AsyncFd::register_with_interest(duplicate, Interest::READABLE)? };
-        watched.readable().await?.retain_ready();
-        Ok::<_, std::io::Error>(())
-    };
-    watched
-        .await
-        .map_err(|error| crate::Error::os("watching a descriptor", error))
-}

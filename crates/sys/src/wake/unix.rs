@@ -37,9 +37,4 @@ impl Wake {
     pub(super) fn descriptor(&self) -> Descriptor<'_> {
         self.reader.as_fd()
     }
-
-    #[cfg(feature = "tokio")]
-    pub(super) async fn woken(&self) -> Result<()> {
-        super::poll::readable(self.descriptor()).await
-    }
 }

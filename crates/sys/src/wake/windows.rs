@@ -35,8 +35,6 @@ const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 #[derive(Debug)]
 pub(super) struct Wake {
     event: OwnedHandle,
-    #[cfg(feature = "tokio")]
-    tasks: tokio::sync::Notify,
 }
 
 impl Wake {
@@ -49,18 +47,12 @@ impl Wake {
             }
             OwnedHandle::from_raw_handle(event)
         };
-        Ok(Self {
-            event,
-            #[cfg(feature = "tokio")]
-            tasks: tokio::sync::Notify::new(),
-        })
+        Ok(Self { event })
     }
 
     pub(super) fn wake(&self) {
         // SAFETY: the handle is open; setting an event does not fail.
         unsafe { SetEvent(self.event.as_raw_handle()) };
-        #[cfg(feature = "tokio")]
-        self.tasks.notify_waiters();
     }
 
     pub(super) fn clear(&self) {
@@ -70,17 +62,6 @@ impl Wake {
 
     pub(super) fn descriptor(&self) -> Descriptor<'_> {
         self.event.as_handle()
-    }
-
-    /// Nothing of the runtime is needed for an event: whoever sets it also tells the tasks.
-    #[cfg(feature = "tokio")]
-    pub(super) async fn woken(&self) -> Result<()> {
-        // Enlisted before the look, so that a wake between the two is seen.
-        let told = self.tasks.notified();
-        if !is_signalled(self.descriptor()) {
-            told.await;
-        }
-        Ok(())
     }
 }
 
