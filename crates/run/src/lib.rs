@@ -4,6 +4,7 @@
 //! time, all at once, and asks `winddown_core` what to do.
 
 mod definition;
+pub mod environment;
 mod error;
 pub mod history;
 mod hosting;

@@ -109,6 +109,9 @@ pub enum EnvChange {
     OwnPid,
 }
 
+/// Whether `Path` and `PATH` are the same variable, as on Windows.
+pub const VARIABLES_IGNORE_CASE: bool = cfg!(windows);
+
 /// What to start, and how.
 ///
 /// Whatever these options say, a child starts with no signal blocked, each signal at its default action, and no
