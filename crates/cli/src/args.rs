@@ -95,6 +95,9 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) stop: StopArgs,
 
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
+
     /// Write the report of the stop to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -175,6 +178,26 @@ pub(crate) struct StateArgs {
     pub(crate) state_directory: Option<PathBuf>,
 }
 
+/// What the program is started with.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProcessArgs {
+    /// The directory to start the program in; its own relative path begins there
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) directory: Option<PathBuf>,
+
+    /// Set a variable in the program's environment, also over a file; may be given again
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<(String, String)>,
+
+    /// Read variables for the program's environment from this file; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<PathBuf>,
+
+    /// Run the program as this user, by name or number, with its groups and home (Unix)
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+}
+
 /// How to stop.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StopArgs {
@@ -231,6 +254,14 @@ pub(crate) struct ManArgs {
     /// Write every page into this directory instead
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "verb")]
     pub(crate) directory: Option<PathBuf>,
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        None => Err("there is no `=`"),
+        Some(("", _)) => Err("there is no name before the `=`"),
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

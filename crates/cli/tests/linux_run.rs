@@ -305,7 +305,7 @@ fn every_key_of_a_definition_counts() {
         r#"
         name = "orders"
         description = "Order intake"
-        command = ["sh", "-c", "trap 'echo $GREETING from ${PWD##*/}; exit 0' USR1; trap '' INT; echo ready; while :; do sleep 0.05; done"]
+        command = ["sh", "-c", "trap 'echo $GREETING from $${PWD##*/}; exit 0' USR1; trap '' INT; echo ready; while :; do sleep 0.05; done"]
         directory = "work"
         environment = { GREETING = "bye" }
         [stop]

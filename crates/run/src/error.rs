@@ -13,6 +13,9 @@ pub enum Error {
     /// The program could not be started, or the system refused something on the way.
     #[error(transparent)]
     System(#[from] winddown_sys::Error),
+    /// The environment of a program cannot be made.
+    #[error(transparent)]
+    Environment(#[from] crate::environment::EnvironmentError),
     /// Services cannot be put in order.
     #[error(transparent)]
     Order(#[from] winddown_core::order::OrderError),
@@ -47,6 +50,14 @@ impl Error {
         match self {
             Self::System(winddown_sys::Error::ProgramNotFound { .. }) => exit::NOT_FOUND,
             Self::System(winddown_sys::Error::NotExecutable { .. }) => exit::NOT_EXECUTABLE,
+            Self::System(winddown_sys::Error::NoSuchAccount { .. }) | Self::Environment(_) => {
+                exit::USAGE
+            }
+            Self::System(winddown_sys::Error::Setting { source, .. })
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                exit::NOT_PERMITTED
+            }
             Self::History { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 exit::NOT_PERMITTED
             }

@@ -61,11 +61,13 @@ pub fn run(options: RunOptions, observer: Box<dyn Observer>) -> Result<Outcome, 
 }
 
 fn supervise(
-    options: RunOptions,
+    mut options: RunOptions,
     host: Box<dyn Host>,
     controls: Option<Arc<Controls>>,
     observer: Box<dyn Observer>,
 ) -> Result<Outcome, Error> {
+    // Nothing has to be waited for yet.
+    options.look_up();
     let requests = Requests::attach(controls)?;
     Supervisor::run(options, host, &requests, observer)
 }

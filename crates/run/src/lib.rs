@@ -17,6 +17,7 @@ mod outcome;
     reason = "ready and health checks are built on it"
 )]
 mod probe;
+mod process;
 mod requests;
 mod service;
 mod supervisor;
@@ -30,4 +31,5 @@ pub use hosting::run;
 pub use options::{ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};
 pub use outcome::Outcome;
 pub use probe::{HttpUrl, LogPattern, ProbeTarget, ProbeTargetError, TcpAddress};
+pub use process::{ProcessOptions, Stdin};
 pub use timeline::{Moment, Observer};

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use winddown_core::order::Needs;
 use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
-use winddown_sys::process::Settings;
 
 use crate::definition::{Hooks, Listen};
+use crate::environment::Template;
 use crate::logs::LogOptions;
+use crate::process::ProcessOptions;
 
 /// What to supervise: one service or many.
 #[derive(Clone, Debug)]
@@ -42,7 +43,10 @@ impl Reread {
     }
 
     pub(crate) fn read(&self) -> Result<RunOptions, String> {
-        self.0()
+        let mut options = self.0()?;
+        // As those that it is compared with.
+        options.look_up();
+        Ok(options)
     }
 }
 
@@ -65,6 +69,13 @@ impl RunOptions {
         }
     }
 
+    /// Looks up the accounts of all services.
+    pub(crate) fn look_up(&mut self) {
+        for service in &mut self.services {
+            service.process.look_up();
+        }
+    }
+
     /// How long the stop of all of them takes at most.
     pub(crate) fn timeout(&self) -> Duration {
         let own = self.services.iter().map(|service| service.policy.timeout);
@@ -79,7 +90,7 @@ pub struct ServiceOptions {
     /// The name in reports; the program's file name unless the user chose one.
     pub name: String,
     /// The program and its arguments.
-    pub command: Vec<OsString>,
+    pub command: Vec<Template>,
     /// The services that it needs, by their names.
     pub needs: Needs,
     /// Whether it starts with winddown; otherwise when a service needs it, or somebody asks for it.
@@ -87,13 +98,13 @@ pub struct ServiceOptions {
     /// The directory to start it in; winddown's own otherwise.
     pub directory: Option<PathBuf>,
     /// Variables to set in its environment.
-    pub environment: Vec<(String, String)>,
-    /// What else it is started with, and its hooks as well.
-    pub settings: Settings,
+    pub environment: Vec<(String, Template)>,
     /// The sockets that it is given, and that stay open between its runs.
     pub listen: Vec<Listen>,
     /// Programs to run at points in its life.
     pub hooks: Hooks,
+    /// What else it is started with.
+    pub process: ProcessOptions,
     /// Whether and when it is started again.
     pub restart: RestartRules,
     /// How it is stopped.
@@ -111,11 +122,20 @@ pub struct ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// Supervises `command`, which must not be empty, with a `TERM` ladder of `timeout`.
+    /// Supervises `command`, which must not be empty and is taken as it is, with a `TERM` ladder of `timeout`.
     #[must_use]
     pub fn new(command: Vec<OsString>, timeout: Duration) -> Self {
-        let program = command.first().map(Path::new);
-        let name = program.and_then(Path::file_name).unwrap_or_default();
+        Self::of(
+            command.into_iter().map(Template::literal).collect(),
+            timeout,
+        )
+    }
+
+    /// As [`new`](Self::new), for a command that may refer to variables.
+    #[must_use]
+    pub fn of(command: Vec<Template>, timeout: Duration) -> Self {
+        let program = command.first().map(Template::to_string).unwrap_or_default();
+        let name = Path::new(&program).file_name().unwrap_or_default();
         Self {
             name: name.to_string_lossy().into_owned(),
             command,
@@ -123,9 +143,9 @@ impl ServiceOptions {
             autostart: true,
             directory: None,
             environment: Vec::new(),
-            settings: Settings::default(),
             listen: Vec::new(),
             hooks: Hooks::default(),
+            process: ProcessOptions::default(),
             restart: RestartRules::default(),
             policy: StopPolicy::new(Signal::Term, timeout),
             signal_chosen: false,

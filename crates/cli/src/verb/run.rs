@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
+use winddown_run::environment::{EnvironmentFile, Template};
 use winddown_run::history::History;
-use winddown_run::{Definition, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions};
+use winddown_run::{Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions};
 
-use crate::args::{Output, Ready, RunArgs};
+use crate::args::{Output, ProcessArgs, Ready, RunArgs};
 use crate::output::{Problem, print};
 use crate::verb::{check, history, with_a_program};
 
@@ -65,7 +66,10 @@ fn cannot_write(file: &Path, error: &io::Error) -> String {
 fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
     let command = with_a_program(std::mem::take(&mut args.command))?;
     let mut options = match &args.config {
-        Some(file) => Definition::into_options(check::load(file)?, DEFAULT_TIMEOUT),
+        Some(file) => {
+            let definition = check::load(file)?;
+            definition.into_options(&directory_of(file)?, DEFAULT_TIMEOUT)
+        }
         None => RunOptions::single(ServiceOptions::new(command.clone(), DEFAULT_TIMEOUT)),
     };
     if let Some(name) = args.name.take() {
@@ -75,7 +79,7 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
         [only] => {
             only.name.clone_from(&options.name);
             if !command.is_empty() {
-                only.command = command;
+                only.command = command.into_iter().map(Template::literal).collect();
             }
             amend(only, &args);
         }
@@ -95,8 +99,33 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
     Ok(options)
 }
 
+/// Where the definition is.
+fn directory_of(file: &Path) -> Result<PathBuf, Problem> {
+    let file = std::path::absolute(file).map_err(|error| {
+        Problem::new(
+            exit::FAILED,
+            format!("cannot tell the working directory: {error}"),
+        )
+    })?;
+    Ok(file.parent().unwrap_or(&file).to_owned())
+}
+
 /// Flags win over the definition.
 fn amend(service: &mut ServiceOptions, args: &RunArgs) {
+    let ProcessArgs {
+        directory,
+        env,
+        env_file,
+        user,
+    } = &args.process;
+    service.directory = directory.clone().or(service.directory.take());
+    let set = |(name, value): &(String, String)| (name.clone(), Template::literal(value));
+    service.environment.extend(env.iter().map(set));
+    let files = env_file
+        .iter()
+        .map(|file| EnvironmentFile::from(file.as_path()));
+    service.process.environment_files.extend(files);
+    service.process.user = user.clone().or(service.process.user.take());
     if let Some(timeout) = args.stop.stop_timeout {
         service.policy.timeout = timeout;
     }

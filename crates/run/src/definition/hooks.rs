@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command;
 use super::text::DurationText;
+use crate::environment::Template;
 
 /// Programs to run at points in the life of a service. Each is run without input, in the service's directory and with its variables,
 /// and told of the event by `WINDDOWN_EVENT`, `WINDDOWN_SERVICE` and, where they are known, `WINDDOWN_PID`, `WINDDOWN_ASKED_BY`,
@@ -36,7 +37,7 @@ pub struct Hook {
     /// The program and its arguments; never a shell's line.
     #[serde(deserialize_with = "command")]
     #[schemars(length(min = 1))]
-    pub command: Vec<String>,
+    pub command: Vec<Template>,
     /// How long it may take before it is killed; 30s without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<DurationText>,

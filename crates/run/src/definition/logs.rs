@@ -288,7 +288,7 @@ mod tests {
         let definition = Definition::parse(&text)?;
         let written = toml::to_string(&definition).unwrap();
         assert_eq!(Definition::parse(&written).as_ref(), Ok(&definition));
-        let mut options = definition.into_options(Duration::from_secs(1));
+        let mut options = definition.into_options(Path::new("/base"), Duration::from_secs(1));
         Ok(options.services.remove(0).logs)
     }
 

@@ -4,19 +4,23 @@ mod error;
 mod hooks;
 mod listen;
 mod logs;
+mod process;
 mod ready;
 mod service;
+mod setting;
 mod size;
 mod stop;
 mod text;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use winddown_core::order::{Order, OrderError};
 
+use crate::environment::Template;
 use crate::options::RunOptions;
 
 pub use error::DefinitionError;
@@ -73,11 +77,13 @@ impl Definition {
         if !table.contains_key("service") {
             let service: Service = toml::from_str(text).map_err(invalid)?;
             service.alone(text)?;
+            service.check(&[], text)?;
             return Ok(Self::Single(Box::new(service)));
         }
         let mut services: Services = toml::from_str(text).map_err(invalid)?;
         for (name, service) in &mut services.service {
             service.in_table(name, text)?;
+            service.check(&["service", name], text)?;
         }
         let needs = services.service.iter();
         let needs: Vec<_> = needs
@@ -88,17 +94,20 @@ impl Definition {
         Ok(Self::Several(services))
     }
 
-    /// The options of a run; the stop of a service may take `default_timeout` unless the definition says otherwise.
+    /// The options of a run; the stop of a service may take `default_timeout` unless the definition says otherwise. The
+    /// directory of a program begins at `base`, where the definition is.
     #[must_use]
-    pub fn into_options(self, default_timeout: Duration) -> RunOptions {
+    pub fn into_options(self, base: &Path, default_timeout: Duration) -> RunOptions {
         match self {
-            Self::Single(service) => RunOptions::single(service.into_options(default_timeout)),
+            Self::Single(service) => {
+                RunOptions::single(service.into_options(base, default_timeout))
+            }
             Self::Several(services) => RunOptions {
                 name: services.name.unwrap_or_else(|| UNNAMED.to_owned()),
                 services: services
                     .service
                     .into_values()
-                    .map(|service| service.into_options(default_timeout))
+                    .map(|service| service.into_options(base, default_timeout))
                     .collect(),
                 timeout: services.stop.timeout.map(|timeout| timeout.0),
                 stop_when: None,
@@ -108,9 +117,9 @@ impl Definition {
     }
 }
 
-fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let command = Vec::<String>::deserialize(deserializer)?;
-    if command.first().is_none_or(String::is_empty) {
+fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Template>, D::Error> {
+    let command = Vec::<Template>::deserialize(deserializer)?;
+    if command.first().is_none_or(Template::is_empty) {
         return Err(serde::de::Error::custom(
             "the command is empty: name a program",
         ));
@@ -159,7 +168,21 @@ mod tests {
             description = "Order intake"
             command = ["./orders", "--port", "8080"]
             directory = "/srv/orders"
-            environment = { RUST_LOG = "info" }
+            environment = { RUST_LOG = "${LEVEL}$$" }
+            environment-files = ["orders.env", "-/etc/orders.env"]
+            clear-environment = true
+            user = "orders"
+            group = "1000"
+            groups = ["ssl-cert"]
+            umask = "0027"
+            nice = -5
+            affinity = "0-2, 8"
+            limits = { nofile = "1024:4096", core = 0, memlock = "infinity" }
+            oom-score-adjust = -500
+            stdin = "input"
+            console = "none"
+            no-new-privileges = true
+            capabilities = ["CAP_NET_BIND_SERVICE", "sys-nice"]
             [stop]
             timeout = "30s"
             signal = "INT"
@@ -170,7 +193,9 @@ mod tests {
             "#,
         )
         .unwrap();
-        let options = definition.clone().into_options(Duration::from_secs(1));
+        let options = definition
+            .clone()
+            .into_options(Path::new("/srv"), Duration::from_secs(1));
         let [options] = options.services.as_slice() else {
             panic!("{options:?}")
         };
@@ -249,7 +274,9 @@ mod tests {
             autostart = false
             "#,
         );
-        let options = definition.unwrap().into_options(Duration::from_secs(1));
+        let options = definition
+            .unwrap()
+            .into_options(Path::new("/srv"), Duration::from_secs(1));
         let names = options.services.iter().map(|service| service.name.as_str());
         assert_eq!(names.collect::<Vec<_>>(), ["db", "web"]);
         assert_eq!(options.services[1].needs.requires, ["db"]);

@@ -1,12 +1,11 @@
 //! A program and how it is run: the whole of a definition, or one of its tables `[service.NAME]`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use winddown_core::StopPolicy;
 use winddown_core::order::Needs;
 
@@ -15,8 +14,11 @@ use super::error::DefinitionError;
 use super::hooks::Hooks;
 use super::listen::Listen;
 use super::logs::Logs;
+use super::process::{Console, Priority};
 use super::ready::Ready;
+use super::setting::{CapabilityName, Limits, Processors, Ranged, Umask};
 use super::stop::Stop;
+use crate::environment::Template;
 use crate::options::ServiceOptions;
 
 /// A program and how it is run.
@@ -27,15 +29,53 @@ pub struct Service {
     pub name: Option<String>,
     /// What the program is, for people.
     pub description: Option<String>,
-    /// The program and its arguments; never a shell's line.
+    /// The program and its arguments; never a shell's line. A relative path of the program begins at `directory`.
     #[serde(deserialize_with = "command")]
     #[schemars(length(min = 1))]
-    pub command: Vec<String>,
-    /// The directory to start it in.
+    pub command: Vec<Template>,
+    /// The directory to start it in; that of the definition otherwise. It begins there, and all other
+    /// relative paths begin at it.
     pub directory: Option<PathBuf>,
-    /// Variables to set in its environment.
+    /// Variables to set in its environment. `${NAME}` in them is one of winddown's own or of `environment-files`.
+    #[serde(default, deserialize_with = "environment")]
+    pub environment: BTreeMap<String, Template>,
+    /// Files of variables to set in its environment, a later one over an earlier one, and below `environment`. With `-` before its
+    /// name a file may be missing.
     #[serde(default)]
-    pub environment: BTreeMap<String, String>,
+    pub environment_files: Vec<String>,
+    /// Keeps winddown's own variables from it.
+    #[serde(default)]
+    pub clear_environment: bool,
+    /// The user it runs as, by name or number, with its groups, `HOME`, `USER`, `LOGNAME` and `SHELL` (Unix).
+    pub user: Option<String>,
+    /// The group it runs in, by name or number; the user's otherwise (Unix).
+    pub group: Option<String>,
+    /// Groups that it is in besides, by names or numbers (Unix).
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// The permissions that new files do not get (Unix).
+    pub umask: Option<Umask>,
+    /// How much it stands back for others, from -20 (first) to 19 (last); on Windows the priority class that is nearest.
+    pub nice: Option<Ranged<-20, 19>>,
+    /// The same as a priority class of Windows; elsewhere the niceness that is nearest.
+    pub priority: Option<Priority>,
+    /// The processors that it may use (Linux, Windows).
+    pub affinity: Option<Processors>,
+    /// Limits of resources (Unix).
+    #[serde(default)]
+    pub limits: Limits,
+    /// How soon the system kills it when memory is short, from -1000 (never) to 1000 (first) (Linux).
+    pub oom_score_adjust: Option<Ranged<-1000, 1000>>,
+    /// Its standard input: `null`, which is the default, `inherit`, or a path. Where the ladder of its stop closes it, a pipe.
+    pub stdin: Option<String>,
+    /// What its console or terminal is.
+    #[serde(default)]
+    pub console: Console,
+    /// No program that it starts gets more rights than it has (Linux).
+    #[serde(default)]
+    pub no_new_privileges: bool,
+    /// The only capabilities that it can ever have, and has from the start (Linux).
+    pub capabilities: Option<Vec<CapabilityName>>,
     /// Services behind which it starts, and before which it is stopped, if they are there at all.
     #[serde(default)]
     pub after: Vec<String>,
@@ -64,7 +104,36 @@ pub struct Service {
     pub logs: Logs,
 }
 
+fn environment<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Template>, D::Error> {
+    let variables = BTreeMap::<String, Template>::deserialize(deserializer)?;
+    match variables
+        .keys()
+        .find(|name| name.is_empty() || name.contains(['=', '\0']))
+    {
+        None => Ok(variables),
+        Some(name) => Err(serde::de::Error::custom(format!(
+            "`{name}` cannot be the name of a variable"
+        ))),
+    }
+}
+
 impl Service {
+    /// Checks what one key alone cannot show; `path` is that of its table.
+    pub(super) fn check(&self, path: &[&str], text: &str) -> Result<(), DefinitionError> {
+        if self.nice.is_none() || self.priority.is_none() {
+            return Ok(());
+        }
+        let path: Vec<String> = path
+            .iter()
+            .chain(&["priority"])
+            .map(|key| (*key).to_owned())
+            .collect();
+        let what = "`nice` and `priority` say the same: write one of them";
+        Err(DefinitionError::at(text, &path, what.to_owned()))
+    }
+
     /// Checks that it can be the only one of a definition.
     pub(super) fn alone(&self, text: &str) -> Result<(), DefinitionError> {
         let needs = [
@@ -102,14 +171,19 @@ impl Service {
     }
 
     /// The options of its runs; a stop may take `default_timeout` unless the definition says otherwise.
-    pub(super) fn into_options(self, default_timeout: Duration) -> ServiceOptions {
+    pub(super) fn into_options(mut self, base: &Path, default_timeout: Duration) -> ServiceOptions {
         let needs = self.needs();
-        let command: Vec<OsString> = self.command.into_iter().map(Into::into).collect();
+        let directory = match self.directory.take() {
+            Some(directory) => base.join(directory),
+            None => base.to_owned(),
+        };
+        let process = self.process(&directory);
         let timeout = self
             .stop
             .timeout
             .map_or(default_timeout, |timeout| timeout.0);
-        let mut options = ServiceOptions::new(command, timeout);
+        let mut options = ServiceOptions::of(self.command, timeout);
+        options.process = process;
         if let Some(name) = self.name {
             options.name = name;
         }
@@ -117,8 +191,8 @@ impl Service {
         options.listen = self.listen;
         options.hooks = self.hooks;
         options.autostart = self.autostart.unwrap_or(true);
-        options.logs = self.logs.into_options(self.directory.as_deref());
-        options.directory = self.directory;
+        options.logs = self.logs.into_options(Some(&directory));
+        options.directory = Some(directory);
         options.environment = self.environment.into_iter().collect();
         options.ready = self.ready.when;
         if let Some(timeout) = self.ready.timeout {

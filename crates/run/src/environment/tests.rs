@@ -148,8 +148,9 @@ fn written(directory: &tempfile::TempDir, name: &str, text: &str) -> Environment
     path.as_path().into()
 }
 
+/// WD-134.
 #[test]
-fn later_layers_win_and_refer_to_earlier_ones() {
+fn wd_134_later_layers_win_and_refer_to_earlier_ones() {
     let directory = tempfile::tempdir().unwrap();
     let files = [
         written(&directory, "one", "A=one\nB=one\nC=one"),

@@ -6,14 +6,14 @@ mod errand;
 mod pattern;
 mod target;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use winddown_core::{Timestamp, format_duration, one_line};
-use winddown_sys::process::{Exit, Settings};
+use winddown_sys::process::Exit;
 use winddown_sys::{Error, Waitable};
 
+use crate::process::Surroundings;
 use crate::task::{Task, TaskOptions, TaskState};
 
 pub(crate) use checks::Checks;
@@ -37,11 +37,8 @@ type Answer = Result<String, String>;
 pub(crate) struct ProbeOptions {
     /// What is asked.
     pub(crate) target: ProbeTarget,
-    /// The service's environment and directory, for programs and relative paths.
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) directory: Option<PathBuf>,
-    /// What else a program is started with.
-    pub(crate) settings: Settings,
+    /// What a program is started in, and where relative paths begin.
+    pub(crate) surroundings: Surroundings,
     /// When the service was started: a file from before that says nothing.
     pub(crate) started: SystemTime,
     /// How long one question may take.
@@ -103,9 +100,7 @@ impl Probe {
                 let task = Task::start(
                     &TaskOptions {
                         command: command.into_iter().map(Into::into).collect(),
-                        environment: self.options.environment.clone(),
-                        directory: self.options.directory.clone(),
-                        settings: self.options.settings.clone(),
+                        surroundings: self.options.surroundings.clone(),
                         timeout,
                     },
                     now,
@@ -115,7 +110,12 @@ impl Probe {
             ProbeTarget::Tcp(address) => Box::new(move || ask::tcp(address.as_str(), timeout)),
             ProbeTarget::Http(url) => Box::new(move || ask::http(url.as_uri(), timeout)),
             ProbeTarget::File(path) => {
-                let directory = self.options.directory.clone().unwrap_or_default();
+                let directory = self
+                    .options
+                    .surroundings
+                    .directory
+                    .clone()
+                    .unwrap_or_default();
                 let started = self.options.started;
                 Box::new(move || ask::file(&directory.join(path), started))
             }

@@ -11,6 +11,7 @@ use winddown_testkit::Watchdog;
 
 use super::ask::TICK;
 use super::*;
+use crate::process::own_variables;
 use crate::task::tests::Bench;
 
 const LONG: Duration = Duration::from_secs(50);
@@ -18,9 +19,10 @@ const LONG: Duration = Duration::from_secs(50);
 fn options(target: ProbeTarget, timeout: Duration) -> ProbeOptions {
     ProbeOptions {
         target,
-        environment: Vec::new(),
-        directory: None,
-        settings: Settings::default(),
+        surroundings: Surroundings {
+            variables: own_variables(),
+            ..Surroundings::default()
+        },
         started: SystemTime::now(),
         timeout,
     }
@@ -228,7 +230,7 @@ fn a_relative_file_is_found_in_the_directory_of_the_service() {
     let _watchdog = Watchdog::arm(Duration::from_secs(60));
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(ProbeTarget::File("ready".into()), LONG);
-    options.directory = Some(directory.path().to_owned());
+    options.surroundings.directory = Some(directory.path().to_owned());
     let mut probe = Probe::new(options);
     assert!(matches!(ask(&mut probe), ProbeState::Failed(_)));
     File::create(directory.path().join("ready")).unwrap();
@@ -244,7 +246,7 @@ fn exec(bench: &Bench, task: TaskOptions) -> Answer {
         .into_iter()
         .map(|word| word.into_string().unwrap());
     let mut options = options(ProbeTarget::Exec(command.collect()), task.timeout);
-    options.environment = task.environment;
+    options.surroundings = task.surroundings;
     let state = ask(&mut Probe::new(options));
     bench.census.assert_empty();
     match state {
@@ -273,8 +275,8 @@ fn a_program_passes_by_its_exit_code_and_its_last_words_are_told() {
 fn a_program_has_the_environment_of_the_service() {
     let bench = Bench::new();
     let mut task = bench.options(&["ignores-term"], LONG);
-    task.environment
-        .push(("WINDDOWN_STUBBORN_LIFE".to_owned(), "1ms".to_owned()));
+    let variables = &mut task.surroundings.variables;
+    variables.set("WINDDOWN_STUBBORN_LIFE", "1ms");
     let why = exec(&bench, task).unwrap_err();
     assert_eq!(why, "program ignores-term exited with 99: ready");
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use winddown_core::{Rung, Timestamp};
-use winddown_sys::{Error, Waitable};
+use winddown_sys::Waitable;
 
+use crate::error::Error;
 use crate::options::ServiceOptions;
 use crate::probe::{self, Errand};
+use crate::process::Surroundings;
 use crate::task::{Task, TaskOptions, TaskState};
 
 /// A request that is under way.
@@ -32,14 +34,13 @@ impl Asking {
     ) -> Result<Option<Self>, Error> {
         let means = match rung {
             Rung::Command(command) => {
-                let mut environment = options.environment.clone();
-                environment.push(("WINDDOWN_SERVICE".to_owned(), options.name.clone()));
-                environment.push(("WINDDOWN_PID".to_owned(), pid.to_string()));
+                let mut surroundings = Surroundings::of(options)?;
+                let variables = &mut surroundings.variables;
+                variables.set("WINDDOWN_SERVICE", &options.name);
+                variables.set("WINDDOWN_PID", pid.to_string());
                 let task = TaskOptions {
                     command: command.iter().map(Into::into).collect(),
-                    environment,
-                    directory: options.directory.clone(),
-                    settings: options.settings.clone(),
+                    surroundings,
                     timeout,
                 };
                 Means::Program(Box::new(Task::start(&task, now)?))

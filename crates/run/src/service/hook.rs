@@ -9,7 +9,9 @@ use winddown_sys::Waitable;
 use winddown_sys::process::Exit;
 
 use crate::definition::Hook as Definition;
+use crate::error::Error;
 use crate::options::ServiceOptions;
+use crate::process::Surroundings;
 use crate::task::{Task, TaskOptions, TaskState};
 
 /// How long a hook may take unless it says otherwise.
@@ -105,22 +107,11 @@ impl Hook {
     ) -> Option<Self> {
         let definition = event.of(options)?;
         let timeout = event.time(options).min(limit.since(now));
-        let mut environment = options.environment.clone();
-        environment.push(("WINDDOWN_EVENT".to_owned(), event.to_string()));
-        environment.push(("WINDDOWN_SERVICE".to_owned(), options.name.clone()));
-        environment.extend(facts);
-        let task = TaskOptions {
-            command: definition.command.iter().map(Into::into).collect(),
-            environment,
-            directory: options.directory.clone(),
-            settings: options.settings.clone(),
-            timeout,
-        };
         Some(Self {
             event,
             may_fail: definition.may_fail,
             timeout,
-            task: Task::start(&task, now).map_err(|error| error.to_string()),
+            task: start(event, options, facts, timeout, now).map_err(|error| error.to_string()),
         })
     }
 
@@ -165,6 +156,29 @@ impl Hook {
     pub(super) fn sources(&self) -> impl Iterator<Item = &dyn Waitable> {
         self.task.as_ref().into_iter().flat_map(Task::sources)
     }
+}
+
+fn start(
+    event: Event,
+    options: &ServiceOptions,
+    facts: Facts,
+    timeout: Duration,
+    now: Timestamp,
+) -> Result<Task, Error> {
+    let mut surroundings = Surroundings::of(options)?;
+    let variables = &mut surroundings.variables;
+    variables.set("WINDDOWN_EVENT", event.to_string());
+    variables.set("WINDDOWN_SERVICE", &options.name);
+    for (name, value) in facts {
+        variables.set(name, value);
+    }
+    let command = event.of(options).map_or(&[][..], |hook| &hook.command);
+    let task = TaskOptions {
+        command: surroundings.expand(command)?,
+        surroundings,
+        timeout,
+    };
+    Ok(Task::start(&task, now)?)
 }
 
 impl HookEnd {

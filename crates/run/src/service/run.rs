@@ -8,7 +8,6 @@ use winddown_core::{
     Arrival, Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp, exit,
     format_duration, restart, transition,
 };
-use winddown_sys::notify::MANAGER_VARIABLES;
 use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Monotonic, Waitable, signal};
@@ -20,6 +19,7 @@ use super::sockets::Sockets;
 use super::stopping::Stopping;
 use crate::error::Error;
 use crate::options::ServiceOptions;
+use crate::process::program_of;
 use crate::timeline::Timeline;
 
 /// How often emptiness is looked at once the leader has gone, where the system does not tell of it.
@@ -466,23 +466,14 @@ fn ended_by_itself(exit: Exit, killed: bool, rehearsal: bool) -> (Verdict, Optio
 }
 
 fn spawn_options(options: &ServiceOptions, ready: &Readiness) -> Result<SpawnOptions, Error> {
-    let mut command = options.command.iter().cloned();
-    let program = command.next().unwrap_or_default();
-    let mut spawn = SpawnOptions::new(program, command);
-    spawn.env = MANAGER_VARIABLES
-        .iter()
-        .map(|name| (name.into(), EnvChange::Remove))
-        .collect();
-    let set = |(name, value): &(String, String)| (name.into(), EnvChange::Set(value.into()));
-    spawn.env.extend(options.environment.iter().map(set));
-    spawn.directory.clone_from(&options.directory);
+    let mut spawn = program_of(options)?;
     if let Some(server) = &ready.server {
         spawn.env.push((
             "NOTIFY_SOCKET".into(),
             EnvChange::Set(server.address().into()),
         ));
     }
-    // Closing it is a way to ask; a program that is not asked so keeps winddown's own.
+    // Closing it is a way to ask.
     let rungs = &options.policy.ladder;
     if rungs.iter().any(|(rung, _)| *rung == Rung::CloseStdin) {
         spawn.stdin = Stream::Pipe;

@@ -12,6 +12,7 @@ use winddown_sys::tree::Tree;
 
 use super::asking::Asking;
 use super::hook::Hook;
+use crate::error::Error;
 use crate::options::ServiceOptions;
 
 /// How long a kill waits for the kernel to take the processes away.
@@ -209,7 +210,7 @@ impl Stopping {
         child: &mut Child,
         alive: bool,
         tree: &Tree,
-    ) -> Result<String, winddown_sys::Error> {
+    ) -> Result<String, Error> {
         match rung {
             Rung::Signal(signal) => {
                 self.signal = *signal;
@@ -247,8 +248,14 @@ impl Stopping {
                 tree.kill()?;
                 Ok("killed".to_owned())
             }
-            Rung::CtrlC => child.signal(Signal::Int).map(|()| "sent".to_owned()),
-            Rung::CtrlBreak => child.signal(Signal::Quit).map(|()| "sent".to_owned()),
+            Rung::CtrlC => {
+                child.signal(Signal::Int)?;
+                Ok("sent".to_owned())
+            }
+            Rung::CtrlBreak => {
+                child.signal(Signal::Quit)?;
+                Ok("sent".to_owned())
+            }
             Rung::CloseStdin => {
                 child.stdin = None;
                 Ok("closed".to_owned())
@@ -260,18 +267,27 @@ impl Stopping {
                 let _ = tree.signal(Signal::Cont);
                 Ok("sent".to_owned())
             }
-            Rung::CloseWindows => child.close_windows().map(|()| "sent".to_owned()),
-            Rung::QuitThreads => child.quit_threads().map(|()| "sent".to_owned()),
-            Rung::Event(name) => event::set(name).map(|()| "set".to_owned()),
+            Rung::CloseWindows => {
+                child.close_windows()?;
+                Ok("sent".to_owned())
+            }
+            Rung::QuitThreads => {
+                child.quit_threads()?;
+                Ok("sent".to_owned())
+            }
+            Rung::Event(name) => {
+                event::set(name)?;
+                Ok("set".to_owned())
+            }
             other => {
                 let timeout = self.ladder.next_at().since(now);
                 self.asking = Asking::begin(other, options, child.pid(), timeout, now)?;
                 match self.asking {
                     Some(_) => Ok("asked".to_owned()),
-                    None => Err(winddown_sys::Error::Unsupported {
+                    None => Err(Error::System(winddown_sys::Error::Unsupported {
                         what: other.to_string(),
                         instead: "use a signal",
-                    }),
+                    })),
                 }
             }
         }

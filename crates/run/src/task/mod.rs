@@ -3,15 +3,15 @@
 mod tail;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use winddown_core::Timestamp;
-use winddown_sys::notify::MANAGER_VARIABLES;
-use winddown_sys::process::{self, Child, EnvChange, Exit, Settings, SpawnOptions, Stream};
+use winddown_sys::process::{self, Child, Exit, Stream};
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Error, Waitable};
+
+use crate::process::Surroundings;
 
 use tail::Tail;
 
@@ -25,12 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub(crate) struct TaskOptions {
     /// The program and its arguments.
     pub(crate) command: Vec<OsString>,
-    /// Variables to set in its environment. The manager's own are not inherited.
-    pub(crate) environment: Vec<(String, String)>,
-    /// The directory to start it in; winddown's own otherwise.
-    pub(crate) directory: Option<PathBuf>,
-    /// The user it runs as, its limits, and what else is inherited otherwise.
-    pub(crate) settings: Settings,
+    /// What it is started in.
+    pub(crate) surroundings: Surroundings,
     /// How long it may take.
     pub(crate) timeout: Duration,
 }
@@ -79,14 +75,7 @@ impl Task {
         let also_writer = writer
             .try_clone()
             .map_err(|error| Error::os("duplicating a pipe", error))?;
-        let mut command = options.command.iter().cloned();
-        let mut spawn = SpawnOptions::new(command.next().unwrap_or_default(), command);
-        let remove = |name: &&str| (name.into(), EnvChange::Remove);
-        let set = |(name, value): &(String, String)| (name.into(), EnvChange::Set(value.into()));
-        spawn.env = MANAGER_VARIABLES.iter().map(remove).collect();
-        spawn.env.extend(options.environment.iter().map(set));
-        spawn.directory.clone_from(&options.directory);
-        spawn.settings.clone_from(&options.settings);
+        let mut spawn = options.surroundings.clone().spawn(options.command.clone());
         spawn.stdin = Stream::Null;
         spawn.stdout = Stream::File(writer);
         spawn.stderr = Stream::File(also_writer);

@@ -5,6 +5,7 @@ use winddown_sys::{Monotonic, wait_any};
 use winddown_testkit::{Census, Watchdog, stubborn_program};
 
 use super::*;
+use crate::process::own_variables;
 
 /// What a test of programs needs: marks, and a limit of time.
 pub(crate) struct Bench {
@@ -22,13 +23,16 @@ impl Bench {
 
     pub(crate) fn options(&self, behaviour: &[&str], timeout: Duration) -> TaskOptions {
         let (name, mark) = self.census.variable();
+        let mut variables = own_variables();
+        variables.set(name, mark);
         let mut command = vec![stubborn_program().into()];
         command.extend(behaviour.iter().map(Into::into));
         TaskOptions {
             command,
-            environment: vec![(name.to_owned(), mark.to_owned())],
-            directory: None,
-            settings: Settings::default(),
+            surroundings: Surroundings {
+                variables,
+                ..Surroundings::default()
+            },
             timeout,
         }
     }
