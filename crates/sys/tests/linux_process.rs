@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
 
 use winddown_core::Signal;
@@ -18,13 +18,40 @@ use winddown_testkit::{Census, Watchdog};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Marks what the tests start, for the watchdog to kill.
-static CENSUS: LazyLock<Census> = LazyLock::new(Census::begin);
+thread_local! {
+    /// Marks what a test starts: each has a thread of its own.
+    static CENSUS: Census = Census::begin();
+}
+
+/// A test that ends in time and leaves nothing running.
+struct Watched {
+    _watchdog: Watchdog,
+}
+
+fn watched() -> Watched {
+    Watched {
+        _watchdog: Watchdog::arm(2 * LIMIT),
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            CENSUS.with(Census::assert_empty);
+        }
+    }
+}
 
 fn sh(script: &str) -> SpawnOptions {
-    let (name, mark) = CENSUS.variable();
-    let mut options = SpawnOptions::new("sh", ["-c", script]);
-    options.env = vec![(name.into(), EnvChange::Set(mark.into()))];
+    program("sh", &["-c", script])
+}
+
+fn program(program: &str, arguments: &[&str]) -> SpawnOptions {
+    let mut options = SpawnOptions::new(program, arguments);
+    options.env = CENSUS.with(|census| {
+        let (name, mark) = census.variable();
+        vec![(name.into(), EnvChange::Set(mark.into()))]
+    });
     options
 }
 
@@ -39,7 +66,6 @@ fn end_of(child: &Child) -> Exit {
 
 #[track_caller]
 fn output_of(mut options: SpawnOptions) -> String {
-    let _watchdog = Watchdog::arm(LIMIT);
     options.stdout = Stream::Pipe;
     let mut child = spawn(&options).unwrap();
     let mut output = String::new();
@@ -55,7 +81,6 @@ fn words(text: &str) -> Vec<&str> {
 
 /// Starts `script`, which prints a line once it is set up, and waits for that.
 fn started(script: &str) -> Child {
-    let _watchdog = Watchdog::arm(LIMIT);
     let mut options = sh(script);
     options.stdout = Stream::Pipe;
     let child = spawn(&options).unwrap();
@@ -72,6 +97,7 @@ fn started(script: &str) -> Child {
 /// WD-93.
 #[test]
 fn wd_93_an_exit_is_told_exactly_and_again_and_nothing_is_signalled_after_it() {
+    let _watched = watched();
     let child = spawn(&sh("exit 7")).unwrap();
     assert_eq!(end_of(&child), Exit::Code(7));
     assert_eq!(child.try_wait().unwrap(), Some(Exit::Code(7)));
@@ -82,7 +108,8 @@ fn wd_93_an_exit_is_told_exactly_and_again_and_nothing_is_signalled_after_it() {
 
 #[test]
 fn a_death_by_signal_is_told_by_name() {
-    let child = spawn(&SpawnOptions::new("sleep", ["60"])).unwrap();
+    let _watched = watched();
+    let child = spawn(&program("sleep", &["60"])).unwrap();
     assert_eq!(child.try_wait().unwrap(), None);
     assert_eq!(wait_any(&[&child], Some(Duration::ZERO)), [false]);
     child.signal(Signal::Term).unwrap();
@@ -97,6 +124,7 @@ fn a_death_by_signal_is_told_by_name() {
 /// Nobody else's descriptors: not those that this process inherited or opened without close-on-exec.
 #[test]
 fn a_child_has_only_its_streams_and_what_is_passed() {
+    let _watched = watched();
     let leaked: Vec<OwnedFd> = (0..20)
         .map(|_| {
             let file = File::open("/dev/null").unwrap();
@@ -116,6 +144,7 @@ fn a_child_has_only_its_streams_and_what_is_passed() {
 /// The numbers of the sources are targets, crosswise.
 #[test]
 fn descriptors_are_passed_at_their_numbers() {
+    let _watched = watched();
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| -> OwnedFd {
         let path = directory.path().join(name);
@@ -140,6 +169,7 @@ fn descriptors_are_passed_at_their_numbers() {
 
 #[test]
 fn streams_are_pipes_files_or_nothing() {
+    let _watched = watched();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("errors");
     let mut options = sh("cat; echo problem >&2");
@@ -170,6 +200,7 @@ fn streams_are_pipes_files_or_nothing() {
 /// WD-84.
 #[test]
 fn wd_84_a_child_starts_with_clean_signals() {
+    let _watched = watched();
     let blocked = signal::block_all_on_this_thread();
     // Rust's runtime ignores PIPE in this process.
     let status = output_of(sh("grep -E 'Sig(Blk|Ign):' /proc/self/status"));
@@ -181,6 +212,7 @@ fn wd_84_a_child_starts_with_clean_signals() {
 
 #[test]
 fn the_environment_is_changed_in_order() {
+    let _watched = watched();
     let mut options = sh("echo $GONE $SET $OWN $$");
     options.env.extend([
         ("GONE".into(), EnvChange::Set("x".into())),
@@ -203,6 +235,7 @@ fn the_environment_is_changed_in_order() {
 /// The name is searched for in the child's PATH, not in ours.
 #[test]
 fn a_name_is_found_in_the_childs_path() {
+    let _watched = watched();
     let directory = tempfile::tempdir().unwrap();
     script(
         &directory.path().join("named-so"),
@@ -220,6 +253,7 @@ fn a_name_is_found_in_the_childs_path() {
 
 #[test]
 fn a_relative_program_is_found_from_the_childs_directory() {
+    let _watched = watched();
     let directory = tempfile::tempdir().unwrap();
     script(&directory.path().join("here"), "#!/bin/sh\npwd\n", 0o755);
     let mut options = SpawnOptions::new("./here", [""; 0]);
@@ -231,6 +265,7 @@ fn a_relative_program_is_found_from_the_childs_directory() {
 /// WD-133: no shell reads them: spaces, quotes and what is no Unicode at all.
 #[test]
 fn wd_133_odd_paths_and_arguments_arrive_as_they_were_given() {
+    let _watched = watched();
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
@@ -272,6 +307,7 @@ fn wd_133_odd_paths_and_arguments_arrive_as_they_were_given() {
 
 #[test]
 fn sessions_and_groups_are_as_asked() {
+    let _watched = watched();
     let ids = |group| {
         let mut options = sh("cut -d' ' -f5,6 /proc/$$/stat; echo $$");
         options.group = group;
@@ -302,6 +338,7 @@ fn script(path: &Path, text: &str, mode: u32) {
 /// What a shell says with 127 and 126.
 #[test]
 fn a_failed_start_says_why_and_leaves_no_zombie() {
+    let _watched = watched();
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     script(path("no-interpreter").as_ref(), "#!/no/such/shell\n", 0o755);
@@ -338,6 +375,7 @@ fn a_failed_start_says_why_and_leaves_no_zombie() {
 /// As `execvp(3)` does it, and so every shell and supervisor.
 #[test]
 fn a_script_without_a_first_line_is_run_by_sh() {
+    let _watched = watched();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("plain");
     script(&path, "echo $0 $1\n", 0o755);
@@ -347,6 +385,7 @@ fn a_script_without_a_first_line_is_run_by_sh() {
 
 #[test]
 fn facts_tell_how_signals_are_treated() {
+    let _watched = watched();
     let child = started("trap '' HUP; trap 'exit 0' TERM; echo; while :; do sleep 60 & wait; done");
     let about = facts(child.pid()).unwrap();
     assert!(about.ignored.contains(&Signal::Hup) && about.caught.contains(&Signal::Term));
@@ -361,6 +400,7 @@ fn facts_tell_how_signals_are_treated() {
 
 #[test]
 fn facts_tell_the_runtime() {
+    let _watched = watched();
     if Path::new("/usr/bin/python3").exists() {
         let mut options = SpawnOptions::new(
             "/usr/bin/python3",
@@ -380,6 +420,7 @@ fn facts_tell_the_runtime() {
 
 #[test]
 fn evidence_names_state_command_and_threads() {
+    let _watched = watched();
     let child = started("echo; kill -STOP $$; : marker");
     let deadline = std::time::Instant::now() + LIMIT;
     let seen = loop {
