@@ -3,13 +3,18 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use winddown_core::Signal;
 use winddown_core::scm::{Control, ServiceState};
+use winddown_sys::process::{Exit, SpawnOptions, Stream, spawn};
 use winddown_sys::scm::client::{NewService, Service};
+use winddown_sys::wait_any;
 use winddown_testkit::{Watchdog, stubborn_program};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,23 +31,39 @@ impl Drop for Installed {
     }
 }
 
+/// A stubborn program, which writes the file `ready` once it has its handlers.
+fn stubborn(ready: &Path, behaviour: &str) -> [OsString; 4] {
+    [
+        stubborn_program().into(),
+        "--ready-file".into(),
+        ready.into(),
+        behaviour.into(),
+    ]
+}
+
+/// A program that only rests need not have its handlers yet. The watchdog bounds the wait.
+fn wait_for(ready: &Path) {
+    while !ready.exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Runs a stubborn program as a service, stops it, and gives the SCM's exit codes and the report.
 fn stopped_service(name: &str, behaviour: &str) -> ((u32, u32), serde_json::Value, Duration) {
     let _watchdog = Watchdog::arm(Duration::from_secs(90));
     let directory = TempDir::new().unwrap();
     let report = directory.path().join("report.json");
+    let ready = directory.path().join("ready");
     let service = Service::named(format!("winddown-run-{name}"));
     let _ = service.delete();
-    let mut arguments: Vec<OsString> =
-        ["run", "--ready", "auto", "--stop-timeout", "3s", "--report"]
-            .map(Into::into)
-            .into();
+    let mut arguments: Vec<OsString> = ["run", "--stop-timeout", "3s", "--report"]
+        .map(Into::into)
+        .into();
     arguments.push(report.clone().into());
     arguments.push("--state-directory".into());
     arguments.push(directory.path().into());
     arguments.push("--".into());
-    arguments.push(stubborn_program().into());
-    arguments.push(behaviour.into());
+    arguments.extend(stubborn(&ready, behaviour));
     let new = NewService {
         display_name: format!("winddown run ({name})"),
         program: PathBuf::from(WINDDOWN),
@@ -53,6 +74,7 @@ fn stopped_service(name: &str, behaviour: &str) -> ((u32, u32), serde_json::Valu
     let service = &service.0;
     service.start(&[]).unwrap();
     service.wait_for(ServiceState::Running, PATIENCE).unwrap();
+    wait_for(&ready);
     let asked = Instant::now();
     service.control(Control::Stop).unwrap();
     let seen = service.wait_for(ServiceState::Stopped, PATIENCE).unwrap();
@@ -103,21 +125,56 @@ fn wd_90_a_deaf_program_is_killed_at_the_timeout_and_the_scm_sees_it() {
 #[test]
 fn wd_95_a_rehearsal_judges_a_windows_program() {
     let _watchdog = Watchdog::arm(Duration::from_secs(60));
-    for (behaviour, verdict, code) in [("graceful", "graceful", 0), ("ignores-term", "forced", 1)] {
-        let rehearsal = Command::new(WINDDOWN)
-            .args(["rehearse", "--timeout", "2s", "--output", "json", "--"])
-            .arg(stubborn_program())
-            .arg(behaviour)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&rehearsal.stdout);
-        let json = &text[text.find("{\n").unwrap_or_default()..];
-        let json: serde_json::Value =
-            serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {text}"));
-        assert_eq!(json["runs"][0]["report"]["verdict"], verdict, "{json:#}");
-        assert_eq!(rehearsal.status.code(), Some(code));
+    let rehearsal = Command::new(WINDDOWN)
+        .args(["rehearse", "--timeout", "2s", "--output", "json", "--"])
+        .arg(stubborn_program())
+        .arg("graceful")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(
+        verdict(&String::from_utf8_lossy(&rehearsal.stdout)),
+        "graceful"
+    );
+    assert_eq!(rehearsal.status.code(), Some(0));
+}
+
+/// WD-10: Ctrl+C on its own console ends a rehearsal, and the program with it, also one that is deaf.
+#[test]
+fn wd_10_ctrl_c_reaches_the_command() {
+    let _watchdog = Watchdog::arm(Duration::from_secs(60));
+    for (behaviour, expected) in [("graceful", "graceful"), ("ignores-term", "forced")] {
+        let directory = TempDir::new().unwrap();
+        let ready = directory.path().join("ready");
+        let flags = [
+            "rehearse",
+            "--when=1h",
+            "--timeout=2s",
+            "--output=json",
+            "--",
+        ];
+        let arguments = flags.map(OsString::from).into_iter();
+        let mut options = SpawnOptions::new(WINDDOWN, arguments.chain(stubborn(&ready, behaviour)));
+        options.stdout = Stream::Pipe;
+        let mut child = spawn(&options).unwrap();
+        wait_for(&ready);
+        child.signal(Signal::Int).unwrap();
+        let mut text = String::new();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_to_string(&mut text).unwrap();
+        assert_eq!(verdict(&text), expected, "{text}");
+        assert!(text.contains("console ctrl-c"), "{text}");
+        assert_eq!(wait_any(&[&child], Some(PATIENCE)), [true]);
+        assert_eq!(child.try_wait().unwrap(), Some(Exit::Code(1)));
     }
+}
+
+/// The verdict in what a rehearsal of one run wrote.
+fn verdict(text: &str) -> String {
+    let json: serde_json::Value =
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let verdict = &json["runs"][0]["report"]["verdict"];
+    verdict.as_str().unwrap().to_owned()
 }
 
 #[test]

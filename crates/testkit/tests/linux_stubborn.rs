@@ -127,10 +127,12 @@ fn every_stop_signal_is_a_stop_request() {
 fn ready_is_told_to_the_supervisor() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notify");
+    let file = directory.path().join("ready");
     let socket = UnixDatagram::bind(&path).unwrap();
     let _watchdog = Watchdog::arm(Duration::from_secs(30));
     let census = Census::begin();
     let mut command = Command::new(stubborn_program());
+    command.args(["--ready-file", file.to_str().unwrap()]);
     command.args(["--notify", "graceful"]).stdout(Stdio::null());
     let mut child = census
         .mark(&mut command)
@@ -142,6 +144,7 @@ fn ready_is_told_to_the_supervisor() {
     assert_eq!(&message[..length], b"READY=1");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(file.exists());
 }
 
 #[test]

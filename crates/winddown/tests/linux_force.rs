@@ -7,6 +7,7 @@ mod support;
 use std::thread;
 use std::time::Duration;
 
+use support::client::InFlight;
 use support::program::Program;
 use support::terminal::Keyboard;
 use winddown::{Signal, Verdict};
@@ -31,12 +32,13 @@ fn wd_14_a_second_key_press_forces() {
 
 #[test]
 fn wd_14_a_second_term_does_not_force() {
-    let shop = Program::start("shop", &["--cleanup-ms", "1500"]);
-    shop.address();
+    let shop = Program::start("shop", &[]);
+    let requests = InFlight::begin(shop.address(), "/");
     shop.send(Signal::Term);
     shop.hear_after("stop asked by signal TERM");
     thread::sleep(LATER);
     shop.send(Signal::Term);
+    requests.finish();
     let ended = shop.end();
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
     assert_eq!(ended.report.verdict, Verdict::Graceful, "{ended:#?}");
@@ -46,13 +48,15 @@ fn wd_14_a_second_term_does_not_force() {
 /// A program can send `INT` as well as a terminal can, and presses no key with it.
 #[test]
 fn wd_14_a_second_int_that_no_key_sent_does_not_force() {
-    let shop = Program::start("shop", &["--cleanup-ms", "1500"]);
-    shop.address();
+    let shop = Program::start("shop", &[]);
+    let requests = InFlight::begin(shop.address(), "/");
     shop.send(Signal::Int);
     shop.hear_after("stop asked by signal INT");
     thread::sleep(LATER);
     shop.send(Signal::Int);
+    requests.finish();
     let ended = shop.end();
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
     assert_eq!(ended.report.verdict, Verdict::Graceful, "{ended:#?}");
+    assert_eq!(ended.report.also_asked.len(), 1, "{ended:#?}");
 }

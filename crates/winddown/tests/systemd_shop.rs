@@ -41,13 +41,13 @@ fn a_stop_loses_no_request_in_flight(unit: &Unit) {
 
 #[test]
 fn wd_25_a_stop_of_type_notify() {
-    let unit = Unit::new("shop-notify", "Type=notify", "");
+    let unit = Unit::shop("shop-notify", "Type=notify", "");
     a_stop_loses_no_request_in_flight(&unit);
 }
 
 #[test]
 fn wd_25_a_stop_of_type_simple() {
-    let unit = Unit::new("shop-simple", "Type=simple", "");
+    let unit = Unit::shop("shop-simple", "Type=simple", "");
     a_stop_loses_no_request_in_flight(&unit);
 }
 
@@ -56,8 +56,8 @@ fn wd_25_a_stop_of_type_simple() {
 fn wd_25_restarts_under_load_refuse_no_connection() {
     const CLIENTS: usize = 8;
     const RESTARTS: usize = 10;
-    let mut unit = Unit::new("shop-socket", "Type=notify", "");
-    let address = unit.listen();
+    let mut unit = Unit::shop("shop-socket", "Type=notify", "");
+    let address = unit.listen("");
     let loaded = AtomicBool::new(true);
     let answered: usize = thread::scope(|scope| {
         let client = || {

@@ -17,7 +17,7 @@ fn stock(report: &StopReport) -> Option<&HookRecord> {
 #[test]
 fn wd_40_a_stop_takes_longer_than_the_limit_while_it_advances() {
     let arguments = "--cleanup-ms 6000 --lease-ms 2000";
-    let unit = Unit::new("stop-advances", "Type=notify", arguments);
+    let unit = Unit::shop("stop-advances", "Type=notify", arguments);
     unit.start();
     unit.stop();
     assert_eq!(unit.property("Result"), "success");
@@ -30,7 +30,7 @@ fn wd_40_a_stop_takes_longer_than_the_limit_while_it_advances() {
 #[test]
 fn wd_40_a_stop_that_hangs_is_cut_by_systemd() {
     let arguments = "--stuck-ms 110000 --stop-within-ms 100000 --lease-ms 2000";
-    let unit = Unit::new("stop-hangs", "Type=notify", arguments);
+    let unit = Unit::shop("stop-hangs", "Type=notify", arguments);
     unit.start();
     unit.stop();
     assert_eq!(unit.property("Result"), "timeout");
@@ -42,7 +42,7 @@ fn wd_40_a_stop_that_hangs_is_cut_by_systemd() {
 #[test]
 fn wd_3_a_stop_during_the_start_is_graceful() {
     let arguments = "--start-delay-ms 110000";
-    let unit = Unit::new("stop-early", "Type=notify", arguments);
+    let unit = Unit::shop("stop-early", "Type=notify", arguments);
     unit.systemctl(&["start", "--no-block"]).unwrap();
     unit.wait_for("StatusText", "starting");
     assert_eq!(unit.property("ActiveState"), "activating");
@@ -73,7 +73,7 @@ fn wd_14_the_final_term_does_not_force() {
 #[test]
 fn wd_14_a_term_after_that_of_exec_stop_does_not_force() {
     let settings = "Type=notify\nTimeoutStopSec=30\nExecStop=/bin/sh -c 'kill $MAINPID && sleep 1'";
-    let unit = Unit::new("stop-twice", settings, "--cleanup-ms 3000");
+    let unit = Unit::shop("stop-twice", settings, "--cleanup-ms 3000");
     unit.start();
     unit.stop();
     assert_eq!(unit.property("Result"), "success");

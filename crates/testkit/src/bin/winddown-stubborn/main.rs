@@ -3,6 +3,7 @@
 mod programs;
 
 use std::env;
+use std::fs;
 use std::io::{self, Write};
 use std::process;
 use std::thread;
@@ -29,6 +30,7 @@ struct Program {
 struct Arguments {
     words: Vec<String>,
     notify: bool,
+    ready_file: Option<String>,
 }
 
 impl Arguments {
@@ -55,6 +57,11 @@ impl Arguments {
         if self.notify {
             if let Err(error) = testing::notify_ready() {
                 eprintln!("error: cannot notify the supervisor: {error}");
+            }
+        }
+        if let Some(file) = &self.ready_file {
+            if let Err(error) = fs::write(file, "ready\n") {
+                eprintln!("error: cannot write {file}: {error}");
             }
         }
         say("ready");
@@ -85,9 +92,10 @@ fn usage(problem: &str) -> ! {
 
 fn help() -> ! {
     say("Does what programs do wrong, and right, when they are asked to stop.\n");
-    say("Usage: winddown-stubborn [--notify] BEHAVIOUR [ARGUMENTS]\n");
+    say("Usage: winddown-stubborn [--notify] [--ready-file FILE] BEHAVIOUR [ARGUMENTS]\n");
     say("It prints `ready` once it is set up, after `child PID` for each process that it started.");
-    say("  --notify  also sends READY=1 to NOTIFY_SOCKET\n");
+    say("  --notify           also sends READY=1 to NOTIFY_SOCKET");
+    say("  --ready-file FILE  also writes this file, for who cannot read its output\n");
     say("Stop requests are TERM, INT, HUP and QUIT on Unix, console events on Windows.");
     say("Durations are written as 500ms or 3s. No process of it lives longer than 2m, or");
     say(&format!("{LIFE}; then it exits with {LIFE_ENDED}.\n"));
@@ -99,18 +107,26 @@ fn help() -> ! {
 }
 
 fn main() {
-    let mut words: Vec<String> = env::args().skip(1).collect();
-    let notify = words.first().is_some_and(|word| word == "--notify");
-    if notify {
-        words.remove(0);
-    }
-    let name = match words.first().map(String::as_str) {
-        None => usage("no behaviour is named"),
-        Some("--help") => help(),
-        Some(_) => words.remove(0),
+    let mut words = env::args().skip(1);
+    let (mut notify, mut ready_file) = (false, None);
+    let name = loop {
+        match words.next().as_deref() {
+            None => usage("no behaviour is named"),
+            Some("--help") => help(),
+            Some("--notify") => notify = true,
+            Some("--ready-file") => {
+                ready_file = words.next().or_else(|| usage("no file is named"));
+            }
+            Some(name) => break name.to_owned(),
+        }
+    };
+    let arguments = Arguments {
+        words: words.collect(),
+        notify,
+        ready_file,
     };
     match PROGRAMS.iter().find(|program| program.name == name) {
-        Some(program) => (program.run)(&Arguments { words, notify }),
+        Some(program) => (program.run)(&arguments),
         None => usage(&format!("there is no behaviour `{name}`")),
     }
 }
