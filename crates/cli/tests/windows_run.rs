@@ -82,7 +82,7 @@ fn stopped_service(name: &str, behaviour: &str) -> ((u32, u32), serde_json::Valu
     // WD-53: the report was written before the SCM heard STOPPED.
     let written: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
-    assert_eq!(kept(directory.path()), [written.clone()]);
+    assert_eq!(kept(directory.path()), std::slice::from_ref(&written));
     (
         (seen.status.exit_code, seen.status.specific_exit_code),
         written,
