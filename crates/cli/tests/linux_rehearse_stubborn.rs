@@ -41,7 +41,8 @@ fn check_one(rehearsal: &Rehearsal, verdict: Verdict, words: &str) {
     let killed = !report.stragglers.is_empty();
     assert_eq!(killed, verdict == Verdict::Forced, "{words}: {report:#?}");
     if killed {
-        assert!(report.seconds < 2.0, "{words}: {report:#?}");
+        // Far from the time that it was not given, also on a machine that is busy.
+        assert!(report.seconds < 20.0, "{words}: {report:#?}");
         assert!(!report.evidence.is_empty(), "{words}: {report:#?}");
     }
 }
@@ -55,6 +56,8 @@ fn wd_70_what_stops_properly_is_graceful() {
             "exits-late 300ms",
             "floods-on-stop 2",
             "deep-tree 3 graceful",
+            // As a shell and Java do: 128 and the number of the signal that they handled.
+            "exits-on-stop 143",
         ],
         Verdict::Graceful,
     );
@@ -186,7 +189,7 @@ fn ready_is_what_the_program_says() {
 
 #[test]
 fn the_time_to_ask_can_be_chosen() {
-    for (when, earliest) in [("start", 0.0), ("300ms", 0.3)] {
+    for (when, earliest) in [("start", 0.0), ("10ms", 0.01)] {
         let place = Place::new();
         let rehearsal = place.rehearse(&["--when", when], stubborn("unhandled"));
         check_one(&rehearsal, Verdict::Unhandled, when);
@@ -282,9 +285,9 @@ fn an_interrupted_rehearsal_leaves_nothing_behind() {
 /// WD-14: a second Ctrl+C forces, once the first is half a second old.
 #[test]
 fn wd_14_ctrl_c_asks_and_ctrl_c_again_forces() {
-    for (words, said) in [
-        ("graceful", "verdict: graceful"),
-        ("ignores-term", "verdict: forced"),
+    for (words, again, said) in [
+        ("graceful", false, "verdict: graceful"),
+        ("ignores-term", true, "verdict: forced"),
     ] {
         let place = Place::new();
         let program = stubborn(words).join(" ");
@@ -295,9 +298,10 @@ fn wd_14_ctrl_c_asks_and_ctrl_c_again_forces() {
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut keyboard = child.stdin.take().unwrap();
         read_until(child.stdout.as_mut().unwrap(), "ready\r\n");
-        while child.try_wait().unwrap().is_none() {
+        keyboard.write_all(&[3]).unwrap();
+        while again && child.try_wait().unwrap().is_none() {
             // It ends at any moment.
-            let _ = keyboard.write_all(&[3]).and_then(|()| keyboard.flush());
+            let _ = keyboard.write_all(&[3]);
             std::thread::sleep(Duration::from_millis(100));
         }
         let end = End::of(child);

@@ -87,3 +87,95 @@ fn died_of_request(evidence: &Evidence<'_>) -> (Verdict, Option<String>) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use winddown_sys::process::State;
+
+    const TERM: Exit = Exit::Signal {
+        number: 15,
+        signal: Some(Signal::Term),
+        core_dumped: false,
+    };
+
+    /// A program of this runtime that catches `TERM` or does not, was asked by it, and ended by itself.
+    fn asked(exit: Exit, catches: bool, runtime: Option<Runtime>) -> (Verdict, Option<String>) {
+        let facts = Facts {
+            caught: catches.then_some(Signal::Term).into_iter().collect(),
+            ignored: Vec::new(),
+            blocked: Vec::new(),
+            awaited: Vec::new(),
+            init: false,
+            state: State::Sleeping,
+            runtime,
+        };
+        judge(&evidence(exit, Some(&facts)))
+    }
+
+    fn evidence(exit: Exit, facts: Option<&Facts>) -> Evidence<'_> {
+        Evidence {
+            exit,
+            signal: Signal::Term,
+            number: Some(15),
+            facts,
+            said_stopping: false,
+            killed: false,
+        }
+    }
+
+    #[test]
+    fn wd_95_the_way_a_program_ended_is_its_verdict() {
+        let killed = Exit::Signal {
+            number: 9,
+            signal: Some(Signal::Kill),
+            core_dumped: false,
+        };
+        for (exit, catches, runtime, verdict, why) in [
+            (Exit::Code(0), true, None, Verdict::Graceful, ""),
+            (Exit::Code(143), true, None, Verdict::Graceful, ""),
+            (Exit::Code(130), true, None, Verdict::Failed, "code 130"),
+            (Exit::Code(3), true, None, Verdict::Failed, "code 3"),
+            (killed, true, None, Verdict::Failed, "died of SIGKILL"),
+            (TERM, true, None, Verdict::Graceful, "as it should"),
+            (TERM, false, None, Verdict::Unhandled, "no handler"),
+            (TERM, true, Some(Runtime::Go), Verdict::Unhandled, "Go"),
+            (TERM, true, Some(Runtime::Node), Verdict::Unhandled, "node"),
+            (
+                Exit::Code(CONTROL_C_EXIT),
+                true,
+                None,
+                Verdict::Unhandled,
+                "Ctrl+C",
+            ),
+        ] {
+            let (judged, note) = asked(exit, catches, runtime);
+            assert_eq!(judged, verdict, "{exit}: {note:?}");
+            let note = note.unwrap_or_default();
+            assert_eq!(why.is_empty(), note.is_empty(), "{exit}: {note}");
+            assert!(note.contains(why), "{exit}: {note}");
+        }
+        let (judged, _) = judge(&evidence(TERM, None));
+        assert_eq!(judged, Verdict::Unhandled, "where nothing is known of it");
+    }
+
+    /// It said so, hence code of its own ran: that it died of the request then is as it should be.
+    #[test]
+    fn wd_95_a_program_that_said_stopping_handled_the_stop() {
+        let evidence = Evidence {
+            said_stopping: true,
+            ..evidence(TERM, None)
+        };
+        assert_eq!(judge(&evidence), (Verdict::Graceful, None));
+    }
+
+    #[test]
+    fn wd_70_whatever_else_is_known_a_kill_was_forced() {
+        let evidence = Evidence {
+            killed: true,
+            said_stopping: true,
+            ..evidence(Exit::Code(0), None)
+        };
+        assert_eq!(judge(&evidence), (Verdict::Forced, None));
+    }
+}
