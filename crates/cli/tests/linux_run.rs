@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use support::{
     End, Place, Signal, WINDDOWN, as_ordinary_user, children_of, kill, read_until, report,
-    report_file, send,
+    report_file, send, until,
 };
 use winddown_core::report::{ExitRecord, Proof, StopReport, Verdict};
 use winddown_testkit::stubborn_program;
@@ -370,6 +370,52 @@ fn a_ladder_can_close_the_standard_input() {
         (Some(0), "stopped\n"),
         "{end:#?}"
     );
+}
+
+/// What cannot be done is no reason to wait for what comes of it.
+#[test]
+fn a_rung_that_cannot_be_done_is_not_waited_for() {
+    let place = Place::new();
+    let ladder = "[{ windows = \"close\", wait = \"80s\" }, { signal = \"TERM\" }]";
+    place.write(
+        "winddown.toml",
+        &format!("command = [\"sh\"]\n[stop]\ntimeout = \"90s\"\nladder = {ladder}\n"),
+    );
+    let flags = ["--config", "winddown.toml"];
+    let end = stop(start(&place, &flags, "graceful"), Signal::TERM);
+    assert_eq!(end.code(), Some(0), "{end:#?}");
+    let report = written(&place);
+    let rungs: Vec<_> = report.ladder.iter().map(|it| it.rung.as_str()).collect();
+    assert_eq!(rungs, ["close windows", "signal TERM"]);
+    let outcome = &report.ladder[0].outcome;
+    assert!(outcome.starts_with("could not be done: "), "{report:#?}");
+    assert!(report.seconds < 80.0, "{report:#?}");
+}
+
+/// The kernel sends `HUP` when the terminal has gone, and no process's name is in it: that is a stop, no wish for a reload.
+#[test]
+fn a_terminal_that_goes_away_stops_the_program() {
+    let place = Place::new();
+    let program = stubborn_program();
+    let line = format!(
+        "exec {WINDDOWN} run --report report.json -- {} graceful",
+        program.display()
+    );
+    let mut terminal = place.command("script", ["-qec", &line, "/dev/null"]);
+    let mut child = terminal.stdin(Stdio::piped()).spawn().unwrap();
+    read_until(child.stdout.as_mut().unwrap(), "ready\r\n");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let path = place.path("report.json");
+    until("the report", || {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        text.ends_with("}\n").then_some(())
+    });
+    let report = written(&place);
+    assert_eq!(report.verdict, Verdict::Graceful, "{report:#?}");
+    assert_eq!(report.asked_by.request.as_deref(), Some("HUP"));
+    assert_eq!(report.asked_by.pid, None);
+    place.census.assert_empty();
 }
 
 /// A program that was to say that it is ready, and did not, has failed, however well it stops.
