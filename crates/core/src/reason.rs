@@ -169,6 +169,18 @@ pub struct Arrival {
     pub interactive: bool,
 }
 
+/// The least time between two key presses for the second to force: less is a key that bounces, or an impatient finger.
+const FORCE_GAP: Duration = Duration::from_millis(500);
+
+impl Arrival {
+    /// Whether this, which came while a stop was under way, forces it (WD-14): both were key presses, the stop began with
+    /// the first, and this is not right behind it.
+    #[must_use]
+    pub fn forces(&self, first_was_key: bool, begun: Timestamp) -> bool {
+        first_was_key && self.interactive && self.at.since(begun) >= FORCE_GAP
+    }
+}
+
 /// [`Origin`] as reports and JSON show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedBy {
@@ -243,6 +255,31 @@ impl fmt::Display for Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wd_14_only_a_second_key_press_forces_and_not_at_once() {
+        let begun = Timestamp::from_origin(Duration::from_secs(7));
+        for (first_was_key, second_is_key, millis, forces) in [
+            (true, true, 500, true),
+            (true, true, 60_000, true),
+            (true, true, 499, false),
+            (true, true, 0, false),
+            (false, true, 60_000, false),
+            (true, false, 60_000, false),
+            (false, false, 60_000, false),
+        ] {
+            let second = Arrival {
+                origin: Origin::of(Mechanism::Signal(Signal::Int)),
+                at: begun + Duration::from_millis(millis),
+                interactive: second_is_key,
+            };
+            assert_eq!(
+                second.forces(first_was_key, begun),
+                forces,
+                "{first_was_key} {second_is_key} {millis}"
+            );
+        }
+    }
 
     #[test]
     fn an_origin_reads_as_a_sentence() {

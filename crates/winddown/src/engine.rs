@@ -27,8 +27,6 @@ use crate::subscription::{CAPACITY, Queue};
 use crate::worker::{Hook, Worker};
 use report::Ending;
 
-/// The least time between two key presses for the second to force (WD-14).
-const FORCE_GAP: Duration = Duration::from_millis(500);
 /// The code of a process whose body panicked, as Rust gives it.
 const PANICKED: u8 = 101;
 
@@ -217,13 +215,9 @@ impl Engine {
         self.apply(runtime, input, None);
     }
 
-    /// WD-14: a second key press, not right after the first.
     fn forces(&self, arrival: &Arrival) -> bool {
-        self.stop.as_ref().is_some_and(|stop| {
-            stop.interactive
-                && arrival.interactive
-                && arrival.at.since(stop.budget.start()) >= FORCE_GAP
-        })
+        let stop = self.stop.as_ref();
+        stop.is_some_and(|stop| arrival.forces(stop.interactive, stop.budget.start()))
     }
 
     fn apply(&mut self, runtime: &Arc<Runtime>, input: Input, cause: Option<(&Arrival, Meaning)>) {

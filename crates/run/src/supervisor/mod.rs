@@ -20,8 +20,6 @@ use crate::requests::{Request, Requests};
 use crate::service::{Inherited, Service, StopRequest};
 use crate::timeline::{Observer, Timeline};
 
-/// The least time between two key presses for the second to force (WD-14).
-const FORCE_GAP: Duration = Duration::from_millis(500);
 /// The owner of the requests among the owners of what the loop waits for; services come after it.
 const REQUESTS: usize = 0;
 const FIRST_SERVICE: usize = 1;
@@ -284,13 +282,9 @@ impl Supervisor {
         self.tell_stopping(now);
     }
 
-    /// WD-14: a second key press, not right after the first.
     fn forces(&self, arrival: &Arrival) -> bool {
-        self.stop.as_ref().is_some_and(|stop| {
-            stop.request.arrival.interactive
-                && arrival.interactive
-                && arrival.at.since(stop.begun) >= FORCE_GAP
-        })
+        let stop = self.stop.as_ref();
+        stop.is_some_and(|stop| arrival.forces(stop.request.arrival.interactive, stop.begun))
     }
 
     /// Asks for the stop of a rehearsal when it is time; when to call again.
