@@ -11,7 +11,9 @@ use support::{
     End, Place, Signal, WINDDOWN, as_ordinary_user, children_of, kill, read_until, report,
     report_file, send, until,
 };
+use winddown_core::notify::Lifecycle;
 use winddown_core::report::{ExitRecord, Proof, StopReport, Verdict};
+use winddown_sys::notify::{MANAGER_VARIABLES, NotifyServer};
 use winddown_testkit::stubborn_program;
 
 /// `winddown run` with `flags` around a stubborn program, which is ready.
@@ -416,6 +418,47 @@ fn a_terminal_that_goes_away_stops_the_program() {
     assert_eq!(report.asked_by.request.as_deref(), Some("HUP"));
     assert_eq!(report.asked_by.pid, None);
     place.census.assert_empty();
+}
+
+/// WD-50, WD-51, WD-57: the host hears it from winddown; the program has nothing of the host's.
+#[test]
+fn wd_50_the_host_is_told_and_the_program_talks_to_winddown() {
+    let place = Place::new();
+    let mut host = NotifyServer::bind().unwrap();
+    let mut run = place.winddown(["run", "--ready=notify", "--"]);
+    run.arg(stubborn_program()).args(["--notify", "graceful"]);
+    run.env("NOTIFY_SOCKET", host.address());
+    let child = until_ready(&mut run);
+    assert_eq!(told(&mut host), Lifecycle::Ready);
+    let end = stop(child, Signal::TERM);
+    assert_eq!(end.code(), Some(0), "{end:#?}");
+    assert_eq!(told(&mut host), Lifecycle::Stopping);
+    assert!(host.receive().unwrap().is_empty(), "those were all");
+
+    let mut run = place.winddown(["run", "--", "env"]);
+    for name in MANAGER_VARIABLES {
+        run.env(name, "0");
+    }
+    let end = End::of(run.env("NOTIFY_SOCKET", host.address()).spawn().unwrap());
+    assert_eq!(end.code(), Some(0), "{end:#?}");
+    for name in MANAGER_VARIABLES {
+        let start = format!("{name}=");
+        assert!(
+            !end.stdout.lines().any(|it| it.starts_with(&start)),
+            "{end:#?}"
+        );
+    }
+}
+
+/// What the host is told next of the life of the service.
+fn told(host: &mut NotifyServer) -> Lifecycle {
+    until("a notification", || {
+        let received = host.receive().unwrap();
+        let mut lives = received.iter().filter_map(|it| it.notification.lifecycle);
+        let life = lives.next();
+        assert_eq!(lives.next(), None, "one at a time");
+        life
+    })
 }
 
 /// A program that was to say that it is ready, and did not, has failed, however well it stops.
