@@ -64,7 +64,8 @@ impl HealthChecks {
             rules,
             health: Health::Unknown,
             row: (true, 0),
-            counts_from: started + rules.start_period,
+            // A loop's time may be from before a start that it has just made.
+            counts_from: started.min(now) + rules.start_period,
             due: now,
             begun: now,
         }
@@ -127,6 +128,12 @@ impl Watchdog {
             every,
             due: now + every,
         }
+    }
+
+    /// How often it must say so.
+    #[must_use]
+    pub const fn every(&self) -> Duration {
+        self.every
     }
 
     /// The service said that it is alive.
@@ -208,6 +215,14 @@ mod tests {
         assert_eq!(checks.result(at(2), true), None);
         assert_eq!(checks.result(at(3), false), None);
         assert_eq!(checks.result(at(4), false), Some(Health::Unhealthy));
+    }
+
+    #[test]
+    fn wd_121_without_a_start_period_every_failure_counts() {
+        let mut checks = HealthChecks::new(RULES, at(2), at(1));
+        assert_eq!(checks.result(at(1), false), None);
+        assert_eq!(checks.result(at(1), false), None);
+        assert_eq!(checks.result(at(1), false), Some(Health::Unhealthy));
     }
 
     #[test]

@@ -11,11 +11,6 @@ mod hosting;
 pub mod logs;
 mod options;
 mod outcome;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "ready and health checks are built on it"
-)]
 mod probe;
 mod process;
 mod requests;
@@ -28,7 +23,7 @@ mod timeline;
 pub use definition::{Definition, DefinitionError, Hook, Hooks, Listen};
 pub use error::Error;
 pub use hosting::run;
-pub use options::{ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};
+pub use options::{HealthOptions, ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};
 pub use outcome::Outcome;
 pub use probe::{HttpUrl, LogPattern, ProbeTarget, ProbeTargetError, TcpAddress};
 pub use process::{ProcessOptions, Stdin};

@@ -4,18 +4,19 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use winddown_core::health::HealthRules;
 use winddown_core::order::Needs;
 use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
 
 use crate::definition::{Hooks, Listen};
 use crate::environment::Template;
+use crate::error::Error;
 use crate::logs::LogOptions;
-use crate::process::ProcessOptions;
+use crate::probe::{LogPattern, ProbeOptions, ProbeTarget};
+use crate::process::{ProcessOptions, Surroundings};
 
 /// What to supervise: one service or many.
 #[derive(Clone, Debug)]
@@ -115,6 +116,10 @@ pub struct ServiceOptions {
     pub ready: ReadyWhen,
     /// How long it may take to become ready.
     pub ready_timeout: Duration,
+    /// How often it is asked whether it is ready, where it does not tell by itself.
+    pub ready_interval: Duration,
+    /// How it is seen whether it is still well, once it is ready.
+    pub health: Option<HealthOptions>,
     /// Where its output goes.
     pub logs: LogOptions,
     /// Sends the program's standard output to standard error, where standard output is winddown's own.
@@ -151,9 +156,29 @@ impl ServiceOptions {
             signal_chosen: false,
             ready: ReadyWhen::Spawned,
             ready_timeout: Duration::from_secs(60),
+            ready_interval: Duration::from_millis(250),
+            health: None,
             logs: LogOptions::default(),
             output_to_stderr: false,
         }
+    }
+
+    /// How to ask `target` about it, when it was started at `started`.
+    ///
+    /// # Errors
+    /// When its variables or its user cannot be had.
+    pub(crate) fn probe(
+        &self,
+        target: ProbeTarget,
+        timeout: Duration,
+        started: SystemTime,
+    ) -> Result<ProbeOptions, Error> {
+        Ok(ProbeOptions {
+            target,
+            surroundings: Surroundings::of(self)?,
+            started,
+            timeout,
+        })
     }
 
     /// Whether a program that was started with `other` must be started again for these options to hold.
@@ -165,14 +190,19 @@ impl ServiceOptions {
         same.restart.clone_from(&other.restart);
         same.policy.clone_from(&other.policy);
         same.signal_chosen = other.signal_chosen;
+        same.ready.clone_from(&other.ready);
         same.ready_timeout = other.ready_timeout;
+        same.ready_interval = other.ready_interval;
+        let watchdog = |options: &Self| options.health.as_ref().and_then(|health| health.watchdog);
+        if watchdog(self) == watchdog(other) {
+            same.health.clone_from(&other.health);
+        }
         same != *other
     }
 }
 
 /// When a program counts as ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ReadyWhen {
     /// As soon as it runs.
     #[default]
@@ -181,6 +211,21 @@ pub enum ReadyWhen {
     Notify,
     /// When it sends `READY=1`, or listens on a TCP port and has come to rest, or has come to rest for a while.
     Auto,
+    /// When this is so.
+    Probe(ProbeTarget),
+    /// When a line of its output matches.
+    Line(LogPattern),
+}
+
+/// How it is seen whether a program that is ready is still well. One that is not is stopped, and counts as failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HealthOptions {
+    /// What is checked.
+    pub probe: Option<ProbeTarget>,
+    /// How it is checked.
+    pub rules: HealthRules,
+    /// How often the program must send `WATCHDOG=1`, if it must.
+    pub watchdog: Option<Duration>,
 }
 
 /// When a rehearsal asks for the stop.

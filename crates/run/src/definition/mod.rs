@@ -1,11 +1,13 @@
 //! What is supervised and how, in a file: `winddown.toml`. One file here for each section.
 
 mod error;
+mod health;
 mod hooks;
 mod listen;
 mod logs;
 mod process;
 mod ready;
+mod restart;
 mod service;
 mod setting;
 mod size;

@@ -11,11 +11,13 @@ use winddown_core::order::Needs;
 
 use super::command;
 use super::error::DefinitionError;
+use super::health::Health;
 use super::hooks::Hooks;
 use super::listen::Listen;
 use super::logs::Logs;
 use super::process::{Console, Priority};
 use super::ready::Ready;
+use super::restart::Restart;
 use super::setting::{CapabilityName, Limits, Processors, Ranged, Umask};
 use super::stop::Stop;
 use crate::environment::Template;
@@ -99,6 +101,10 @@ pub struct Service {
     /// When it is ready.
     #[serde(default)]
     pub ready: Ready,
+    /// How it is seen whether it is still well, once it is ready.
+    pub health: Option<Health>,
+    /// What follows its end. Without this, nothing.
+    pub restart: Option<Restart>,
     /// Where its output goes.
     #[serde(default)]
     pub logs: Logs,
@@ -197,6 +203,13 @@ impl Service {
         options.ready = self.ready.when;
         if let Some(timeout) = self.ready.timeout {
             options.ready_timeout = timeout.0;
+        }
+        if let Some(interval) = self.ready.interval {
+            options.ready_interval = interval.0;
+        }
+        options.health = self.health.map(|health| health.0);
+        if let Some(restart) = self.restart {
+            options.restart = restart.into();
         }
         if let Some(rungs) = self.stop.ladder {
             let ladder = rungs.into_iter().map(|ladder| (ladder.rung, ladder.wait));

@@ -93,13 +93,13 @@ impl Probe {
         };
     }
 
-    fn ask(&mut self, now: Timestamp) -> Result<Stage, Error> {
+    fn ask(&mut self, now: Timestamp) -> Result<Stage, crate::Error> {
         let timeout = self.options.timeout;
         let ask: Box<dyn FnOnce() -> Answer + Send> = match self.options.target.clone() {
             ProbeTarget::Exec(command) => {
                 let task = Task::start(
                     &TaskOptions {
-                        command: command.into_iter().map(Into::into).collect(),
+                        command: self.options.surroundings.expand(&command)?,
                         surroundings: self.options.surroundings.clone(),
                         timeout,
                     },

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use ureq::http::{self, Uri};
 
+use crate::environment::Template;
+
 /// What a probe asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeTarget {
@@ -17,7 +19,7 @@ pub enum ProbeTarget {
     /// Whether a request by GET is answered with a status from 200 to 399. Redirects are not followed.
     Http(HttpUrl),
     /// Whether this program exits with 0.
-    Exec(Vec<String>),
+    Exec(Vec<Template>),
     /// Whether this file is there and was written since the service was started.
     File(PathBuf),
 }
@@ -27,7 +29,13 @@ impl fmt::Display for ProbeTarget {
         match self {
             Self::Tcp(address) => write!(f, "tcp {address}"),
             Self::Http(url) => write!(f, "{url}"),
-            Self::Exec(command) => f.write_str(&command.join(" ")),
+            Self::Exec(command) => {
+                for (at, word) in command.iter().enumerate() {
+                    let space = if at == 0 { "" } else { " " };
+                    write!(f, "{space}{word}")?;
+                }
+                Ok(())
+            }
             Self::File(path) => write!(f, "{}", path.display()),
         }
     }

@@ -11,6 +11,7 @@ use winddown_testkit::Watchdog;
 
 use super::ask::TICK;
 use super::*;
+use crate::environment::Template;
 use crate::process::own_variables;
 use crate::task::tests::Bench;
 
@@ -241,10 +242,7 @@ fn a_relative_file_is_found_in_the_directory_of_the_service() {
 /// Asks by a program, and gives the answer with the program's path left out.
 fn exec(bench: &Bench, task: TaskOptions) -> Answer {
     let program = task.command[0].to_string_lossy().into_owned();
-    let command = task
-        .command
-        .into_iter()
-        .map(|word| word.into_string().unwrap());
+    let command = task.command.iter().map(Template::literal);
     let mut options = options(ProbeTarget::Exec(command.collect()), task.timeout);
     options.surroundings = task.surroundings;
     let state = ask(&mut Probe::new(options));
@@ -267,7 +265,7 @@ fn a_program_passes_by_its_exit_code_and_its_last_words_are_told() {
         exec(&bench, bench.options(&["exits", "3"], LONG)),
         Err("program exits 3 exited with 3: ready".to_owned())
     );
-    let why = answer(ProbeTarget::Exec(vec!["/no/such/check".to_owned()])).unwrap_err();
+    let why = answer(ProbeTarget::Exec(vec![Template::literal("/no/such/check")])).unwrap_err();
     assert!(why.contains("/no/such/check"), "{why}");
 }
 

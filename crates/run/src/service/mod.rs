@@ -2,6 +2,7 @@
 
 mod advance;
 mod asking;
+mod health;
 mod hook;
 mod judge;
 mod ready;

@@ -1,15 +1,19 @@
 //! When a program is ready.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use winddown_core::Timestamp;
-use winddown_core::notify::Lifecycle;
+use winddown_core::health::{Health, HealthRules};
+use winddown_core::notify::{Lifecycle, Notification};
+use winddown_sys::Waitable;
 use winddown_sys::notify::NotifyServer;
 use winddown_sys::process::State;
 use winddown_sys::tree::Tree;
 
-use crate::options::ReadyWhen;
+use crate::error::Error;
+use crate::options::{ReadyWhen, ServiceOptions};
+use crate::probe::{Checks, Probe};
 
 /// How often a program that says nothing is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -26,48 +30,101 @@ pub(crate) struct Readiness {
     pub(crate) server: Option<NotifyServer>,
     pub(crate) said_stopping: bool,
     said_ready: bool,
+    said_line: bool,
+    checks: Option<Checks>,
     look_at: Timestamp,
     resting_since: Option<(Timestamp, Duration)>,
 }
 
 impl Readiness {
-    pub(crate) fn new(when: ReadyWhen) -> Result<Self, winddown_sys::Error> {
-        let server = match when {
-            ReadyWhen::Spawned => None,
+    /// Watches a program that is about to be started, at `now` or, on the wall, `wall`.
+    pub(crate) fn new(
+        options: &ServiceOptions,
+        wall: SystemTime,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let has_watchdog = options
+            .health
+            .as_ref()
+            .is_some_and(|health| health.watchdog.is_some());
+        let server = match options.ready {
+            _ if has_watchdog => Some(NotifyServer::bind()?),
             ReadyWhen::Notify => Some(NotifyServer::bind()?),
             // Where there are no such sockets a program is known to be ready by its rest alone.
             ReadyWhen::Auto => NotifyServer::bind().ok(),
+            ReadyWhen::Spawned | ReadyWhen::Probe(_) | ReadyWhen::Line(_) => None,
+        };
+        let checks = match &options.ready {
+            ReadyWhen::Probe(target) => {
+                let rules = HealthRules {
+                    interval: options.ready_interval,
+                    successes: 1,
+                    failures: u32::MAX,
+                    ..HealthRules::default()
+                };
+                let probe = options.probe(target.clone(), rules.timeout, wall)?;
+                Some(Checks::new(Probe::new(probe), rules, now, now))
+            }
+            _ => None,
         };
         Ok(Self {
-            when,
+            when: options.ready.clone(),
             server,
+            checks,
             said_stopping: false,
             said_ready: false,
+            said_line: false,
             look_at: Timestamp::ZERO,
             resting_since: None,
         })
     }
 
-    /// Takes what the program said on its notify socket.
-    pub(crate) fn receive(&mut self) {
+    /// Takes what the program said on its notify socket, and gives it.
+    pub(crate) fn receive(&mut self) -> Vec<Notification> {
         let Some(server) = &mut self.server else {
-            return;
+            return Vec::new();
         };
         // A datagram that cannot be read is one that says nothing.
-        for message in server.receive().unwrap_or_default() {
-            match message.notification.lifecycle {
+        let messages = server.receive().unwrap_or_default().into_iter();
+        let said: Vec<_> = messages.map(|message| message.notification).collect();
+        for notification in &said {
+            match notification.lifecycle {
                 Some(Lifecycle::Ready) => self.said_ready = true,
                 Some(Lifecycle::Stopping) => self.said_stopping = true,
                 _ => {}
             }
         }
+        said
+    }
+
+    #[allow(dead_code, reason = "called for each line once output is captured")]
+    /// Takes a line of the program's output, without its end; whether that tells that it is ready.
+    pub(crate) fn hear(&mut self, line: &[u8]) -> bool {
+        if let ReadyWhen::Line(pattern) = &self.when {
+            self.said_line |= pattern.matches(line);
+        }
+        self.said_line
     }
 
     /// By what the program is known to be ready now; `None` while it is not.
     pub(crate) fn check(&mut self, now: Timestamp, tree: &Tree) -> Option<String> {
-        match self.when {
+        match &self.when {
             ReadyWhen::Spawned => return Some("it runs".to_owned()),
-            _ if self.said_ready => return Some("it sent READY=1".to_owned()),
+            ReadyWhen::Probe(_) => {
+                let (health, why) = self.checks.as_mut()?.advance(now)?;
+                if health != Health::Healthy {
+                    return None;
+                }
+                self.checks = None;
+                return Some(why);
+            }
+            ReadyWhen::Line(pattern) if self.said_line => {
+                return Some(format!("a line of its output matches {pattern}"));
+            }
+            ReadyWhen::Line(_) => return None,
+            ReadyWhen::Notify | ReadyWhen::Auto if self.said_ready => {
+                return Some("it sent READY=1".to_owned());
+            }
             ReadyWhen::Notify => return None,
             ReadyWhen::Auto => {}
         }
@@ -109,9 +166,21 @@ impl Readiness {
 
     /// When [`Readiness::check`] is worth a call again.
     pub(crate) fn due(&self) -> Timestamp {
-        match self.when {
-            ReadyWhen::Auto => self.look_at,
-            ReadyWhen::Notify | ReadyWhen::Spawned => Timestamp::NEVER,
+        match (&self.when, &self.checks) {
+            (ReadyWhen::Auto, _) => self.look_at,
+            (_, Some(checks)) => checks.due(),
+            _ => Timestamp::NEVER,
         }
+    }
+
+    /// What is awaited, where that can be said.
+    pub(crate) fn awaited(&self) -> Option<String> {
+        self.checks.as_ref().map(Checks::awaited)
+    }
+
+    /// What [`Readiness::receive`] and [`Readiness::check`] should be called for earlier.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &dyn Waitable> {
+        let server = self.server.iter().map(|server| server as &dyn Waitable);
+        server.chain(self.checks.iter().flat_map(Checks::sources))
     }
 }

@@ -1,7 +1,7 @@
 //! One run of a service's program: from its start until nothing of it is left.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use winddown_core::report::{ExitRecord, Proof, Remains, RungRecord, StopReport, Verdict, rounded};
 use winddown_core::{
@@ -12,6 +12,7 @@ use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Monotonic, Waitable, signal};
 
+use super::health::HealthWatch;
 use super::hook::{Event, Hook};
 use super::judge::{Evidence, judge};
 use super::ready::Readiness;
@@ -118,9 +119,11 @@ pub(crate) struct Run {
     timeline: Timeline,
     state: State,
     ready: Readiness,
+    health: Option<HealthWatch>,
     tree: Tree,
     child: Child,
     started: Timestamp,
+    started_at: SystemTime,
     exit: Option<Exit>,
     empty: bool,
     stop: Option<Stopping>,
@@ -136,7 +139,8 @@ impl Run {
         timeline: &Timeline,
         rehearsal: bool,
     ) -> Result<Self, Error> {
-        let ready = Readiness::new(options.ready)?;
+        let started_at = SystemTime::now();
+        let ready = Readiness::new(options, started_at, Monotonic.now())?;
         let tree = Tree::new(TreeOptions {
             name: options.name.clone(),
         })?;
@@ -150,9 +154,11 @@ impl Run {
             timeline: timeline.clone(),
             state: State::Starting,
             ready,
+            health: None,
             tree,
             child,
             started,
+            started_at,
             exit: None,
             empty: false,
             stop: None,
@@ -182,8 +188,9 @@ impl Run {
         if self.exit.is_none() {
             sources.push(&self.child);
         }
-        if let Some(server) = &self.ready.server {
-            sources.push(server);
+        sources.extend(self.ready.sources());
+        if let Some(health) = &self.health {
+            sources.extend(health.sources());
         }
         if let Some(stop) = &self.stop {
             sources.extend(stop.sources());
@@ -193,8 +200,15 @@ impl Run {
     /// Goes as far as it can; when to call again at the latest.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         self.look_at_child(now)?;
-        self.ready.receive();
-        let next = self.look_at_ready(now).min(self.climb(now));
+        for said in self.ready.receive() {
+            if let Some(health) = &mut self.health {
+                health.hear(&said, now);
+            }
+        }
+        let next = self
+            .look_at_ready(now)
+            .min(self.look_at_health(now))
+            .min(self.climb(now));
         Ok(match (self.exit, self.empty) {
             (Some(_), false) => next.min(now + LOOK_FOR_EMPTY),
             _ => next,
@@ -203,6 +217,9 @@ impl Run {
 
     /// From now on these are its options, as far as they matter to a program that runs.
     pub(super) fn amend(&mut self, options: &Rc<ServiceOptions>) {
+        if self.health.is_some() && options.health != self.options.health {
+            self.watch_health(options, Monotonic.now());
+        }
         self.options = Rc::clone(options);
     }
 
@@ -264,16 +281,48 @@ impl Run {
         if let Some(why) = self.ready.check(now, &self.tree) {
             self.timeline.add(now, format!("ready: {why}"));
             self.apply(Input::Ready, None, now);
+            self.watch_health(&Rc::clone(&self.options), now);
             return now;
         }
         let patience = self.started + self.options.ready_timeout;
         if now >= patience {
             let limit = format_duration(self.options.ready_timeout);
-            self.timeline.add(now, format!("not ready within {limit}"));
-            self.fail(&format!("it had not become ready within {limit}"), now);
+            let awaited = self.ready.awaited();
+            let awaited = awaited.map_or(String::new(), |awaited| format!(": {awaited}"));
+            self.timeline
+                .add(now, format!("not ready within {limit}{awaited}"));
+            self.fail(
+                &format!("it had not become ready within {limit}{awaited}"),
+                now,
+            );
             return now;
         }
         self.ready.due().min(patience)
+    }
+
+    fn watch_health(&mut self, options: &ServiceOptions, now: Timestamp) {
+        match HealthWatch::new(options, self.started, self.started_at, now) {
+            Ok(health) => self.health = Some(health),
+            Err(error) => self.fail(&format!("its health cannot be checked: {error}"), now),
+        }
+    }
+
+    fn look_at_health(&mut self, now: Timestamp) -> Timestamp {
+        let Some(health) = self
+            .health
+            .as_mut()
+            .filter(|_| self.state == State::Running)
+        else {
+            return Timestamp::NEVER;
+        };
+        match health.advance(now, &self.timeline) {
+            Some(why) => {
+                self.timeline.add(now, why.clone());
+                self.fail(&why, now);
+                now
+            }
+            None => health.due(),
+        }
     }
 
     fn apply(&mut self, input: Input, request: Option<&StopRequest>, now: Timestamp) {
@@ -320,6 +369,7 @@ impl Run {
                 .add(now, format!("asked to stop by {}", stop.origin));
         }
         self.stop = Some(stop);
+        self.health = None;
     }
 
     fn join_stop(&mut self, request: Option<&StopRequest>, now: Timestamp) {
@@ -472,6 +522,13 @@ fn spawn_options(options: &ServiceOptions, ready: &Readiness) -> Result<SpawnOpt
             "NOTIFY_SOCKET".into(),
             EnvChange::Set(server.address().into()),
         ));
+    }
+    let health = options.health.as_ref();
+    if let Some(every) = health.and_then(|health| health.watchdog) {
+        let micros = every.as_micros().to_string();
+        let usec = ("WATCHDOG_USEC".into(), EnvChange::Set(micros.into()));
+        let pid = ("WATCHDOG_PID".into(), EnvChange::OwnPid);
+        spawn.env.extend([usec, pid]);
     }
     // Closing it is a way to ask.
     let rungs = &options.policy.ladder;
