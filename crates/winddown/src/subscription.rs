@@ -16,6 +16,9 @@ use crate::runtime::Runtime;
 /// How many events a subscriber may leave unread; past it, all but stops are counted and dropped.
 pub(crate) const CAPACITY: usize = 4_096;
 
+/// How many events a queue has room for from the start.
+const ROOM: usize = 8;
+
 /// A subscription to a service's events, in order. Dropping it ends it (WD-16).
 ///
 /// As an iterator it blocks for each event and ends after [`Event::Stop`]. The first subscription also gets what arrived
@@ -183,7 +186,6 @@ pub(crate) struct Queue {
     pub(crate) stop_only: bool,
 }
 
-#[derive(Default)]
 struct Unread {
     events: VecDeque<Event>,
     /// Whether the subscriber waits for the wake. One that finds an event on its own way back from the system needs none.
@@ -195,7 +197,12 @@ struct Unread {
 impl Queue {
     fn new(stop_only: bool) -> Result<Self, crate::Error> {
         Ok(Self {
-            unread: Mutex::default(),
+            unread: Mutex::new(Unread {
+                // Room for what comes, so that a stop is not held up by memory that was never touched.
+                events: VecDeque::with_capacity(ROOM),
+                waited_for: false,
+                woken: false,
+            }),
             wake: Wake::new()?,
             #[cfg(feature = "tokio")]
             told: tokio::sync::Notify::new(),
