@@ -183,6 +183,12 @@ impl Cmd {
         self.start()
     }
 
+    /// Starts the command with nobody to read what it says.
+    pub(crate) fn spawn_unheard(mut self) -> Result<Child, Error> {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.start()
+    }
+
     fn start(&mut self) -> Result<Child, Error> {
         if interrupt::requested() {
             return Err(Error::Interrupted);

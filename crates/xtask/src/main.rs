@@ -43,7 +43,7 @@ enum Verb {
     },
     /// Install what lanes need, for all lanes when none is named.
     Setup {
-        /// Lanes to set up; see `cargo xtask lanes`.
+        /// Lanes to set up, see `cargo xtask lanes`; or `bench` for the peers of the benchmarks.
         lanes: Vec<String>,
     },
     /// Write the documents that are made from the code.
@@ -73,6 +73,10 @@ fn run(verb: Verb) -> Result<ExitCode, Error> {
     interrupt::attach()?;
     match verb {
         Verb::Test { lanes } => lane::test(&lane::named(&lanes)?),
+        Verb::Setup { lanes } if lanes == ["bench"] => {
+            bench::setup()?;
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Setup { lanes } => {
             for lane in lane::named(&lanes)? {
                 setup::lane(lane)?;

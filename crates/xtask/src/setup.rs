@@ -12,21 +12,25 @@ use crate::workspace;
 
 /// Installs what `lane` needs and does not have; does nothing when it has all.
 pub(crate) fn lane(lane: &Lane) -> Result<(), Error> {
-    let missing = lane.missing();
+    let needs: Vec<&Need> = lane.needs.iter().collect();
+    install(lane.name, &needs)
+}
+
+/// Installs those of `needs` that are not there, for the lane or benchmark of this name.
+pub(crate) fn install(name: &str, needs: &[&Need]) -> Result<(), Error> {
+    let missing: Vec<&Need> = needs
+        .iter()
+        .copied()
+        .filter(|need| !need.is_met())
+        .collect();
     if missing.is_empty() {
-        println!("{}: nothing to install", lane.name);
+        println!("{name}: nothing to install");
         return Ok(());
     }
-    println!(
-        "{}: installing {}",
-        lane.name,
-        need::list(missing.iter().copied())
-    );
+    let list = need::list(missing.iter().copied());
+    println!("{name}: installing {list}");
     if missing.iter().any(|need| matches!(need, Need::Root)) {
-        return Err(Error::Unusable(format!(
-            "the lane {} has to run as root",
-            lane.name
-        )));
+        return Err(Error::Unusable(format!("{name} has to run as root")));
     }
     packages(&missing)?;
     for need in &missing {
@@ -43,15 +47,12 @@ pub(crate) fn lane(lane: &Lane) -> Result<(), Error> {
             Need::Package { .. } | Need::Root => {}
         }
     }
-    let still = lane.missing();
+    let still: Vec<&Need> = missing.into_iter().filter(|need| !need.is_met()).collect();
     if still.is_empty() {
         Ok(())
     } else {
-        Err(Error::Unusable(format!(
-            "the lane {} still lacks {}",
-            lane.name,
-            need::list(still)
-        )))
+        let list = need::list(still);
+        Err(Error::Unusable(format!("{name} still lacks {list}")))
     }
 }
 

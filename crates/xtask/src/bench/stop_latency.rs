@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
+use super::measure::{monotonic, percentile};
 use super::{Output, subject::Subject, table};
 use crate::command::Cmd;
 use crate::error::Error;
@@ -97,9 +97,6 @@ pub(super) fn run(rounds: u32, output: Output) -> Result<(), Error> {
             program.nanos.push(stop(program.name, &program.executable)?);
         }
     }
-    for program in &mut programs {
-        program.nanos.sort_unstable();
-    }
     print(&programs, rounds, output);
     Ok(())
 }
@@ -121,12 +118,6 @@ fn stop(name: &'static str, executable: &PathBuf) -> Result<u64, Error> {
         .map_err(|_| program.failed(&format!("said `{heard}`")))?;
     program.wait(LIMIT)?;
     Ok(heard.saturating_sub(asked))
-}
-
-fn monotonic() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    // The monotonic clock counts up from 0.
-    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
 /// Builds what can be built here, and says in a line what cannot.
@@ -190,15 +181,6 @@ impl Build {
     }
 }
 
-/// The value below which `percent` of sorted `values` lie.
-fn percentile(values: &[u64], percent: usize) -> u64 {
-    let last = values.len().saturating_sub(1);
-    values
-        .get(last * percent / 100)
-        .copied()
-        .unwrap_or_default()
-}
-
 fn print(programs: &[Measured], rounds: u32, output: Output) {
     let reference = programs
         .first()
@@ -235,5 +217,5 @@ fn print(programs: &[Measured], rounds: u32, output: Output) {
         })
         .collect();
     println!("kill(TERM) to the program's own code, {rounds} rounds in turn:\n");
-    table::print(["program", "median µs", "p99 µs", "× first"], &rows);
+    table::print(&["program", "median µs", "p99 µs", "× first"], &rows);
 }

@@ -1,8 +1,6 @@
-//! A running program that is measured, and what `/proc` says about it.
+//! A running program that is measured.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdout};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::processes;
 use crate::command::{Cmd, end_group};
 use crate::error::Error;
 use crate::interrupt;
@@ -20,28 +19,44 @@ const POLL: Duration = Duration::from_millis(1);
 pub(super) struct Subject {
     name: &'static str,
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    /// Of one that is listened to.
+    stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Subject {
+    /// Starts a program that is listened to.
     pub(super) fn start(name: &'static str, command: Cmd) -> Result<Self, Error> {
         let mut child = command.spawn_reading()?;
-        let stdout = child.stdout.take().expect("stdout was asked for");
+        let stdout = child.stdout.take().map(BufReader::new);
         Ok(Self {
             name,
             child,
-            stdout: BufReader::new(stdout),
+            stdout,
+        })
+    }
+
+    /// Starts a program that may say what it wants.
+    pub(super) fn start_unheard(name: &'static str, command: Cmd) -> Result<Self, Error> {
+        Ok(Self {
+            name,
+            child: command.spawn_unheard()?,
+            stdout: None,
         })
     }
 
     /// The next line that the program says, within `limit`.
     pub(super) fn line(&mut self, limit: Duration) -> Result<String, Error> {
         let deadline = Instant::now() + limit;
-        while self.stdout.buffer().is_empty() {
+        let Some(stdout) = &mut self.stdout else {
+            return Err(self.failed("is not listened to"));
+        };
+        while stdout.buffer().is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = Timespec::try_from(left).expect("limits are short");
-            let mut stdout = [PollFd::new(self.stdout.get_ref(), PollFlags::IN)];
-            match poll(&mut stdout, Some(&timeout)) {
+            match poll(
+                &mut [PollFd::new(stdout.get_ref(), PollFlags::IN)],
+                Some(&timeout),
+            ) {
                 Ok(0) => return Err(self.failed("said nothing in time")),
                 Ok(_) => break,
                 Err(_) if interrupt::requested() => return Err(Error::Interrupted),
@@ -49,14 +64,14 @@ impl Subject {
             }
         }
         let mut line = String::new();
-        match self.stdout.read_line(&mut line) {
+        match stdout.read_line(&mut line) {
             Ok(1..) => Ok(line.trim_end().to_owned()),
             _ => Err(self.failed("ended without a word")),
         }
     }
 
     pub(super) fn signal(&self, signal: Signal) -> Result<(), Error> {
-        kill_process(Pid::from_child(&self.child), signal)
+        kill_process(self.pid(), signal)
             .map_err(|errno| self.failed(&format!("cannot be signalled: {errno}")))
     }
 
@@ -94,34 +109,11 @@ impl Subject {
 
     /// Whether every thread of the program sleeps.
     pub(super) fn sleeps(&self) -> bool {
-        let threads = self.threads();
-        !threads.is_empty() && threads.iter().all(|thread| state(thread) == Some('S'))
+        processes::sleeps(self.pid())
     }
 
-    /// The directories of its threads in `/proc`.
-    pub(super) fn threads(&self) -> Vec<PathBuf> {
-        fs::read_dir(self.file("task"))
-            .map(|tasks| tasks.flatten().map(|task| task.path()).collect())
-            .unwrap_or_default()
-    }
-
-    /// The names of its children.
-    pub(super) fn children(&self) -> Vec<String> {
-        let pids = self.threads().into_iter().flat_map(|thread| {
-            let children = fs::read_to_string(thread.join("children")).unwrap_or_default();
-            children
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        });
-        pids.filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok())
-            .map(|name| name.trim_end().to_owned())
-            .collect()
-    }
-
-    /// A file of its directory in `/proc`.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/{name}", self.child.id()))
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     pub(super) fn failed(&self, how: &str) -> Error {
@@ -135,10 +127,4 @@ impl Drop for Subject {
             end_group(&mut self.child);
         }
     }
-}
-
-/// The state of a thread: the field after its name, which may hold anything.
-fn state(thread: &std::path::Path) -> Option<char> {
-    let stat = fs::read_to_string(thread.join("stat")).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
 }
