@@ -105,6 +105,14 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
 
+    /// Write the program's output to this file, which never makes the program wait; see [logs] of a definition for rotation
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+
+    /// Show the program's output with the name of its service in front of each line
+    #[arg(long)]
+    pub(crate) log_prefix: bool,
+
     /// When the program counts as ready, which is when the host is told so
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) ready: Option<Ready>,

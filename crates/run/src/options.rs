@@ -14,7 +14,7 @@ use winddown_core::{Signal, StopPolicy};
 use crate::definition::{Hooks, Listen};
 use crate::environment::Template;
 use crate::error::Error;
-use crate::logs::LogOptions;
+use crate::logs::{ConsoleOptions, LogOptions};
 use crate::probe::{LogPattern, ProbeOptions, ProbeTarget};
 use crate::process::{ProcessOptions, Surroundings};
 
@@ -29,6 +29,8 @@ pub struct RunOptions {
     pub timeout: Option<Duration>,
     /// Asks for the stop by itself: a rehearsal.
     pub stop_when: Option<StopWhen>,
+    /// How output looks that is copied to winddown's own streams.
+    pub console: ConsoleOptions,
     /// Reads the options again, for a reload.
     pub reread: Option<Reread>,
 }
@@ -66,6 +68,7 @@ impl RunOptions {
             services: vec![service],
             timeout: None,
             stop_when: None,
+            console: ConsoleOptions::default(),
             reread: None,
         }
     }
@@ -187,6 +190,8 @@ impl ServiceOptions {
         same.needs.clone_from(&other.needs);
         same.autostart = other.autostart;
         same.hooks.clone_from(&other.hooks);
+        // The logs decide for themselves.
+        same.logs.clone_from(&other.logs);
         same.restart.clone_from(&other.restart);
         same.policy.clone_from(&other.policy);
         same.signal_chosen = other.signal_chosen;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use winddown_core::Timestamp;
 use winddown_core::report::{RungRecord, StopReport, rounded};
+use winddown_core::{Timestamp, format_duration};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -15,6 +15,9 @@ pub struct Moment {
     pub at: f64,
     /// What.
     pub what: String,
+    /// Whether somebody should hear of it who does not look at winddown all the time.
+    #[serde(skip)]
+    pub notable: bool,
 }
 
 /// Is told what happens, as it happens.
@@ -51,16 +54,30 @@ impl Timeline {
     }
 
     pub(crate) fn add(&self, now: Timestamp, what: impl Into<String>) {
+        self.tell(now, what.into(), false);
+    }
+
+    /// Adds what somebody should hear of who does not look at winddown all the time.
+    pub(crate) fn notice(&self, now: Timestamp, what: impl Into<String>) {
+        self.tell(now, what.into(), true);
+    }
+
+    fn tell(&self, now: Timestamp, what: String, notable: bool) {
         let moment = Moment {
             at: rounded(now.since(self.start)),
-            what: what.into(),
+            what,
+            notable,
         };
         self.observer.borrow_mut().moment(&self.service, &moment);
     }
 
-    pub(crate) fn add_rungs(&self, now: Timestamp, rungs: &[RungRecord]) {
+    pub(crate) fn add_rungs(&self, now: Timestamp, rungs: &[RungRecord], deadline: Timestamp) {
+        let left = format_duration(deadline.since(now));
         for rung in rungs {
-            self.add(now, format!("{}: {}", rung.rung, rung.outcome));
+            self.add(
+                now,
+                format!("{}: {} ({left} left)", rung.rung, rung.outcome),
+            );
         }
     }
 

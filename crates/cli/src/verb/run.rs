@@ -1,7 +1,7 @@
 //! `winddown run`.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Write, stderr};
+use std::io::{self, IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
 use winddown_run::environment::{EnvironmentFile, Template};
 use winddown_run::history::History;
-use winddown_run::{Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions};
+use winddown_run::logs::{ConsoleOptions, Destination, Files};
+use winddown_run::{Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions};
 
 use crate::args::{Output, ProcessArgs, Ready, RunArgs};
 use crate::output::{Problem, print};
@@ -20,7 +21,8 @@ use crate::verb::{check, history, with_a_program};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
-    let writer = ReportWriter {
+    let mut writer = ReportWriter {
+        several: false,
         history: history::history(&args.state),
         warned: false,
         file: args.report.clone(),
@@ -37,6 +39,7 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
         can_be_written(file)
             .map_err(|error| Problem::new(exit::USAGE, cannot_write(file, &error)))?;
     }
+    writer.several = options.services.len() > 1;
     let outcome = winddown_run::run(options, Box::new(writer))?;
     Ok(end_as(&outcome))
 }
@@ -93,6 +96,13 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
             }
         }
     }
+    if args.log_prefix {
+        options.console = ConsoleOptions {
+            prefix: true,
+            colour: anstream::stdout().current_choice() != anstream::ColorChoice::Never
+                && stdout().is_terminal(),
+        };
+    }
     for service in &mut options.services {
         service.output_to_stderr = output == Output::Json;
     }
@@ -133,6 +143,14 @@ fn amend(service: &mut ServiceOptions, args: &RunArgs) {
         service.policy.pass_on(signal);
         service.signal_chosen = true;
     }
+    if let Some(file) = &args.log_file {
+        let file = match &service.directory {
+            Some(directory) => directory.join(file),
+            None => file.clone(),
+        };
+        service.logs.to = Destination::Files(Files::new(file));
+    }
+    service.logs.forward |= args.log_prefix;
     if let Some(ready) = args.ready {
         service.ready = match ready {
             Ready::Spawned => ReadyWhen::Spawned,
@@ -150,9 +168,21 @@ struct ReportWriter {
     warned: bool,
     file: Option<PathBuf>,
     output: Output,
+    /// Whether there are several services, which must be told apart.
+    several: bool,
 }
 
 impl Observer for ReportWriter {
+    fn moment(&mut self, service: &str, moment: &Moment) {
+        if moment.notable || (stderr().is_terminal() && self.output == Output::Text) {
+            let whose = match self.several {
+                true => format!("{service}: "),
+                false => String::new(),
+            };
+            let _ = writeln!(stderr(), "winddown: {whose}{}", moment.what);
+        }
+    }
+
     fn report(&mut self, report: &StopReport) {
         if let Some(Err(error)) = self.history.as_mut().map(|history| history.add(report)) {
             if !self.warned {

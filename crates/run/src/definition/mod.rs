@@ -23,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use winddown_core::order::{Order, OrderError};
 
 use crate::environment::Template;
+use crate::logs::ConsoleOptions;
 use crate::options::RunOptions;
 
 pub use error::DefinitionError;
@@ -113,6 +114,7 @@ impl Definition {
                     .collect(),
                 timeout: services.stop.timeout.map(|timeout| timeout.0),
                 stop_when: None,
+                console: ConsoleOptions::default(),
                 reread: None,
             },
         }

@@ -78,6 +78,19 @@ pub struct Files {
     pub rotation: Rotation,
 }
 
+impl Files {
+    /// Both streams in one file, as they come, without rotation by size or time.
+    #[must_use]
+    pub fn new(file: PathBuf) -> Self {
+        Self {
+            file,
+            errors_file: None,
+            format: Format::default(),
+            rotation: Rotation::default(),
+        }
+    }
+}
+
 /// How output is written to a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {

@@ -31,6 +31,38 @@ pub struct Summary {
     pub warnings: Vec<String>,
 }
 
+impl Summary {
+    /// What is not as it should be, for people.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = String> {
+        let lost = &self.dropped;
+        let dropped = (lost.bytes > 0).then(|| {
+            format!(
+                "of its output {} bytes ({} lines) were dropped",
+                lost.bytes, lost.lines
+            )
+        });
+        let unwritten = (self.unwritten > 0).then(|| {
+            format!(
+                "of its output {} bytes were not written in time",
+                self.unwritten
+            )
+        });
+        let held = self
+            .held_open
+            .then(|| "a process that outlived it held its output open".to_owned());
+        let warnings = self
+            .warnings
+            .iter()
+            .map(|warning| format!("logs: {warning}"));
+        let troubles: Vec<String> = [dropped, unwritten, held]
+            .into_iter()
+            .flatten()
+            .chain(warnings)
+            .collect();
+        troubles.into_iter()
+    }
+}
+
 /// The output of one service, over all runs of its program.
 pub(crate) struct Service {
     /// Where it goes: nowhere, to one destination, or standard output to the first and standard error to the last.

@@ -38,8 +38,8 @@ impl Service {
             now,
         );
         // Of the only service it is the result of the whole.
-        if !(self.alone && self.is_down()) {
-            self.timeline.add(now, format!("not started: {what}"));
+        if !(self.common.alone && self.is_down()) {
+            self.timeline.notice(now, format!("not started: {what}"));
         }
     }
 
@@ -47,12 +47,18 @@ impl Service {
         let sockets = match self.sockets.take() {
             Some(sockets) => sockets,
             None => {
-                let inherited = &mut self.inherited.borrow_mut();
-                Sockets::open(&self.options.listen, self.alone, inherited)?
+                let inherited = &mut self.common.inherited.borrow_mut();
+                Sockets::open(&self.options.listen, self.common.alone, inherited)?
             }
         };
         let sockets = self.sockets.insert(sockets);
-        Run::start(&self.options, sockets, &self.timeline, self.rehearsal).map(Box::new)
+        if self.captured.is_none() {
+            let (name, logs) = (&self.options.name, &self.options.logs);
+            self.captured = self.common.logs.open(name, logs)?;
+        }
+        let captured = self.captured.as_ref();
+        let rehearsal = self.common.rehearsal;
+        Run::start(&self.options, sockets, captured, &self.timeline, rehearsal).map(Box::new)
     }
 
     /// Goes as far as it can; when to call again at the latest.
@@ -80,11 +86,11 @@ impl Service {
                 // The one that was replaced is looked at in this same turn.
                 Ok(Timestamp::NEVER)
             }
-            State::Stopped => {
+            State::Stopped if next.is_over() => {
                 let ended = next.conclude(now);
                 self.timeline.report(&ended.report);
                 self.timeline
-                    .add(now, format!("not replaced: {}", ended.how));
+                    .notice(now, format!("not replaced: {}", ended.how));
                 Ok(Timestamp::NEVER)
             }
             _ => {
@@ -237,7 +243,7 @@ impl Service {
                 let wait = format_duration(at.since(now));
                 let number = self.restarts.in_a_row();
                 self.timeline
-                    .add(now, format!("restart {number} in {wait}: {ended}"));
+                    .notice(now, format!("restart {number} in {wait}: {ended}"));
                 Stage::BackOff(at)
             }
             Decision::Stop { .. } => Stage::Down { failed },
@@ -246,7 +252,7 @@ impl Service {
                 Stage::Down { failed }
             }
             Decision::GiveUp { why } => {
-                self.timeline.add(now, format!("given up: {why}"));
+                self.timeline.notice(now, format!("given up: {why}"));
                 Stage::Down { failed: true }
             }
         };

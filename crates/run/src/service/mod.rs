@@ -20,6 +20,7 @@ use winddown_core::{Signal, State, Timestamp};
 use winddown_sys::Waitable;
 
 use crate::error::Error;
+use crate::logs::{Captured, Logs};
 use crate::options::ServiceOptions;
 use crate::timeline::Timeline;
 
@@ -30,16 +31,23 @@ use hook::Hook;
 use run::Run;
 use sockets::Sockets;
 
+/// What all services of a winddown have in common.
+pub(crate) struct Common {
+    pub(crate) inherited: RefCell<Inherited>,
+    pub(crate) logs: Logs,
+    /// Whether there is only one service.
+    pub(crate) alone: bool,
+    pub(crate) rehearsal: bool,
+}
+
 /// A service, from its first start to its last end.
 pub(crate) struct Service {
     options: Rc<ServiceOptions>,
     timeline: Timeline,
-    /// Whether it is the only one.
-    alone: bool,
-    rehearsal: bool,
+    common: Rc<Common>,
     restarts: Restarts,
-    inherited: Rc<RefCell<Inherited>>,
     sockets: Option<Sockets>,
+    captured: Option<Captured>,
     stage: Stage,
     /// The run that is to replace the one that is up, once it is ready.
     next: Option<Box<Run>>,
@@ -76,21 +84,14 @@ enum Stage {
 }
 
 impl Service {
-    pub(crate) fn new(
-        options: ServiceOptions,
-        timeline: Timeline,
-        inherited: &Rc<RefCell<Inherited>>,
-        alone: bool,
-        rehearsal: bool,
-    ) -> Self {
+    pub(crate) fn new(options: ServiceOptions, timeline: Timeline, common: &Rc<Common>) -> Self {
         Self {
             restarts: Restarts::new(options.restart.clone()),
             options: Rc::new(options),
             timeline,
-            alone,
-            rehearsal,
-            inherited: Rc::clone(inherited),
+            common: Rc::clone(common),
             sockets: None,
+            captured: None,
             stage: Stage::Down { failed: false },
             next: None,
             replaced: Vec::new(),
@@ -184,6 +185,11 @@ impl Service {
         if let Stage::Up(run) = &self.stage {
             run.forward(signal);
         }
+    }
+
+    /// Whether the last of its output is being written.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.runs().any(Run::is_draining)
     }
 
     /// What it waits for.

@@ -19,12 +19,16 @@ use super::ready::Readiness;
 use super::sockets::Sockets;
 use super::stopping::Stopping;
 use crate::error::Error;
+use crate::logs::{Capture, Captured, Summary};
 use crate::options::ServiceOptions;
 use crate::process::program_of;
 use crate::timeline::Timeline;
 
 /// How often emptiness is looked at once the leader has gone, where the system does not tell of it.
 const LOOK_FOR_EMPTY: Duration = Duration::from_millis(10);
+
+/// How long the last of the output may take at least where the time of the stop is over.
+const LEAST_DRAIN: Duration = Duration::from_millis(90);
 
 /// A wish for the stop of a service.
 #[derive(Clone, Debug)]
@@ -127,6 +131,8 @@ pub(crate) struct Run {
     exit: Option<Exit>,
     empty: bool,
     stop: Option<Stopping>,
+    capture: Option<Capture>,
+    is_draining: bool,
     /// Why winddown stopped it by itself.
     failure: Option<String>,
     rehearsal: bool,
@@ -136,6 +142,7 @@ impl Run {
     pub(super) fn start(
         options: &Rc<ServiceOptions>,
         sockets: &Sockets,
+        captured: Option<&Captured>,
         timeline: &Timeline,
         rehearsal: bool,
     ) -> Result<Self, Error> {
@@ -146,7 +153,18 @@ impl Run {
         })?;
         let mut spawn = spawn_options(options, &ready)?;
         sockets.pass(&mut spawn)?;
+        let capture = match captured {
+            Some(captured) => {
+                let (streams, capture) = captured.begin()?;
+                spawn.stdout = streams.stdout;
+                spawn.stderr = streams.stderr;
+                Some(capture)
+            }
+            None => None,
+        };
         let child = tree.spawn(&spawn)?;
+        // The program has its streams; its output ends when it has.
+        drop(spawn);
         let started = Monotonic.now();
         timeline.add(started, format!("started as pid {}", child.pid()));
         Ok(Self {
@@ -162,6 +180,8 @@ impl Run {
             exit: None,
             empty: false,
             stop: None,
+            capture,
+            is_draining: false,
             failure: None,
             rehearsal,
         })
@@ -209,6 +229,7 @@ impl Run {
             .look_at_ready(now)
             .min(self.look_at_health(now))
             .min(self.climb(now));
+        self.drain(now);
         Ok(match (self.exit, self.empty) {
             (Some(_), false) => next.min(now + LOOK_FOR_EMPTY),
             _ => next,
@@ -248,7 +269,25 @@ impl Run {
     /// Whether nothing of it is left, and nothing remains to be done.
     pub(super) fn is_over(&self) -> bool {
         let hook = self.stop.as_ref().is_some_and(|stop| stop.hook.is_some());
-        self.state == State::Stopped && !hook
+        let drained = self.capture.as_ref().is_none_or(Capture::is_drained);
+        self.state == State::Stopped && !hook && drained
+    }
+
+    /// Whether the last of its output is being written.
+    pub(super) const fn is_draining(&self) -> bool {
+        self.is_draining
+    }
+
+    /// Has the last of its output written once nothing of it is left.
+    fn drain(&mut self, now: Timestamp) {
+        let (State::Stopped, false) = (self.state, self.is_draining) else {
+            return;
+        };
+        if let (Some(capture), Some(stop)) = (&mut self.capture, &self.stop) {
+            self.is_draining = true;
+            let left = (stop.deadline() + stop.reserve).since(now);
+            capture.drain(left.max(LEAST_DRAIN));
+        }
     }
 
     fn look_at_child(&mut self, now: Timestamp) -> Result<(), Error> {
@@ -267,7 +306,8 @@ impl Run {
                 } else {
                     let before = stop.rungs.len();
                     stop.ask_the_rest(now, &self.tree);
-                    self.timeline.add_rungs(now, &stop.rungs[before..]);
+                    self.timeline
+                        .add_rungs(now, &stop.rungs[before..], stop.deadline());
                 }
             }
         }
@@ -290,7 +330,7 @@ impl Run {
             let awaited = self.ready.awaited();
             let awaited = awaited.map_or(String::new(), |awaited| format!(": {awaited}"));
             self.timeline
-                .add(now, format!("not ready within {limit}{awaited}"));
+                .notice(now, format!("not ready within {limit}{awaited}"));
             self.fail(
                 &format!("it had not become ready within {limit}{awaited}"),
                 now,
@@ -392,7 +432,8 @@ impl Run {
         if let Some(due) = stop.wait_for_hook(now) {
             return due;
         }
-        self.timeline.add_rungs(now, &stop.rungs[before..]);
+        self.timeline
+            .add_rungs(now, &stop.rungs[before..], stop.deadline());
         if self.empty {
             return Timestamp::NEVER;
         }
@@ -404,7 +445,8 @@ impl Run {
             self.exit.is_none(),
             &self.tree,
         );
-        self.timeline.add_rungs(now, &stop.rungs[before..]);
+        self.timeline
+            .add_rungs(now, &stop.rungs[before..], stop.deadline());
         if next == Timestamp::NEVER && self.exit.is_some() {
             // The last rung was the kill, which has gone on for as long as it may.
             self.apply(Input::Expired, None, now);
@@ -446,6 +488,8 @@ impl Run {
             }
             (verdict, _) => verdict,
         };
+        let summary = self.capture.as_ref().map(Capture::summary);
+        notes.extend(summary.iter().flat_map(Summary::troubles));
         let Remains { survivors, proof } = self.tree.proof();
         let what = match survivors {
             0 => format!("nothing is left: {proof}"),

@@ -22,7 +22,7 @@ impl Service {
 
     /// It can never be started, since one that it requires is not there.
     pub(crate) fn abandon(&mut self, required: &str, now: Timestamp) {
-        self.timeline.add(
+        self.timeline.notice(
             now,
             format!("not started: `{required}`, which it requires, is not there"),
         );
@@ -115,6 +115,15 @@ impl Service {
         if options.listen != self.options.listen {
             self.sockets = None;
         }
+        let follows = self
+            .captured
+            .as_ref()
+            .is_none_or(|captured| captured.amend(&options.logs));
+        let opens = self.captured.is_none() && options.logs != self.options.logs;
+        if !follows {
+            self.captured = None;
+        }
+        let restart = restart || !follows || opens;
         self.restarts = Restarts::new(options.restart.clone());
         self.options = Rc::new(options);
         if let (Stage::Up(run), false) = (&mut self.stage, restart) {

@@ -2,6 +2,7 @@
 
 mod operations;
 mod reload;
+mod warnings;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,15 +15,19 @@ use winddown_core::{Arrival, Clock, Signal, Timestamp};
 use winddown_sys::{Monotonic, Poller, listen, memory, tree};
 
 use crate::error::Error;
+use crate::logs::Logs;
 use crate::options::{Reread, RunOptions, StopWhen};
 use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
-use crate::service::{Inherited, Service, StopRequest};
+use crate::service::{Common, Service, StopRequest};
 use crate::timeline::{Observer, Timeline};
 
-/// The owner of the requests among the owners of what the loop waits for; services come after it.
+use warnings::Warnings;
+
+/// The owners of what the loop waits for; services come after them.
 const REQUESTS: usize = 0;
-const FIRST_SERVICE: usize = 1;
+const LOGS: usize = 1;
+const FIRST_SERVICE: usize = 2;
 
 /// Supervises services, from the first start until nothing of the last one is left.
 pub(crate) struct Supervisor {
@@ -40,7 +45,8 @@ pub(crate) struct Supervisor {
     reread: Option<Reread>,
     /// What new services are made with.
     observer: Rc<RefCell<Box<dyn Observer>>>,
-    inherited: Rc<RefCell<Inherited>>,
+    common: Rc<Common>,
+    warnings: Warnings,
     stop: Option<WholeStop>,
     begun: Timestamp,
     told_running: bool,
@@ -79,19 +85,25 @@ impl Supervisor {
         let services = options.services.iter();
         let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
         let observer = Rc::new(RefCell::new(observer));
-        let inherited = Rc::new(RefCell::new(listen::take()?));
+        let warnings = Warnings::new()?;
+        let common = Rc::new(Common {
+            inherited: RefCell::new(listen::take()?),
+            logs: Logs::new(options.console, warnings.warn())?,
+            alone: options.services.len() == 1,
+            rehearsal: options.stop_when.is_some(),
+        });
         let now = Monotonic.now();
-        let (alone, rehearsal) = (options.services.len() == 1, options.stop_when.is_some());
         let services: Vec<Service> = options
             .services
             .into_iter()
             .map(|service| {
                 let timeline = Timeline::new(&service.name, now, &observer);
-                Service::new(service, timeline, &inherited, alone, rehearsal)
+                Service::new(service, timeline, &common)
             })
             .collect();
         let mut poller = Poller::new()?;
         poller.watch(REQUESTS, &requests.waitables())?;
+        poller.watch(LOGS, &[&common.logs, warnings.waitable()])?;
         let mut supervisor = Self {
             host,
             order,
@@ -104,7 +116,8 @@ impl Supervisor {
             stop_when: options.stop_when,
             reread: options.reread,
             observer,
-            inherited,
+            common,
+            warnings,
             stop: None,
             begun: now,
             told_running: false,
@@ -144,10 +157,23 @@ impl Supervisor {
         let first = self.due.first().map_or(Timestamp::NEVER, |(at, _)| *at);
         let owners = self.poller.wait(Monotonic.sleep_until(first.min(until)));
         let now = Monotonic.now();
-        let ready = owners.into_iter().filter(|owner| *owner != REQUESTS);
+        if owners.contains(&LOGS) {
+            self.look_at_logs(now);
+        }
+        let ready = owners.iter().filter(|owner| **owner >= FIRST_SERVICE);
         self.dirty.extend(ready.map(|owner| owner - FIRST_SERVICE));
         let due = self.due.iter().take_while(|(at, _)| *at <= now);
         self.dirty.extend(due.map(|(_, index)| index));
+    }
+
+    fn look_at_logs(&mut self, now: Timestamp) {
+        self.common.logs.noticed();
+        for (service, what) in self.warnings.take() {
+            Timeline::new(&service, self.begun, &self.observer).notice(now, what);
+        }
+        let services = self.services.iter().enumerate();
+        let draining = services.filter(|(_, service)| service.is_draining());
+        self.dirty.extend(draining.map(|(index, _)| index));
     }
 
     /// Has a service started, and before it those that it needs to have started.

@@ -27,7 +27,7 @@ impl Supervisor {
             Ok(changes) => format!("reloaded: {}", changes.join(", ")),
             Err(error) => format!("not reloaded, nothing has changed: {error}"),
         };
-        Timeline::new("winddown", self.begun, &self.observer).add(now, what);
+        Timeline::new("winddown", self.begun, &self.observer).notice(now, what);
         self.host.running();
     }
 
@@ -86,7 +86,7 @@ impl Supervisor {
                     }
                     let timeline = Timeline::new(&name, now, &self.observer);
                     self.services
-                        .push(Service::new(new, timeline, &self.inherited, false, false));
+                        .push(Service::new(new, timeline, &self.common));
                     self.due_of.push(Timestamp::NEVER);
                 }
             }
