@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use winddown::host::{Host, ScmHost, ScmProgram, SilentHost, SystemdHost};
 use winddown_core::scm::{Accepted, Scm, ScmError};
+use winddown_sys::guard::Guard;
 use winddown_sys::notify::Environment;
 use winddown_sys::scm::SystemScm;
 
@@ -66,10 +67,14 @@ fn supervise(
     controls: Option<Arc<Controls>>,
     observer: Box<dyn Observer>,
 ) -> Result<Outcome, Error> {
+    // Where this ends with an error, it kills what is left.
+    let guard = Guard::start()?;
     // Nothing has to be waited for yet.
     options.look_up();
     let requests = Requests::attach(controls)?;
-    Supervisor::run(options, host, &requests, observer)
+    let outcome = Supervisor::run(options, host, &requests, observer)?;
+    guard.dismiss();
+    Ok(outcome)
 }
 
 fn take<T>(shared: &Mutex<Option<T>>) -> Option<T> {

@@ -12,6 +12,7 @@ mod error;
 pub mod event;
 mod exit;
 pub mod file;
+pub mod guard;
 pub mod host;
 pub mod listen;
 pub mod memory;

@@ -198,11 +198,13 @@ pub(crate) fn kill(pid: u32, signal: &str) {
     assert!(kill.status().unwrap().success());
 }
 
-/// The children of a process, zombies included.
+/// The children of a process but its guard, zombies included.
 pub(crate) fn children_of(pid: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let name = |child: u32| fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
     list.split_whitespace()
         .map(|child| child.parse().unwrap())
+        .filter(|child| name(*child) != "winddown-guard\n")
         .collect()
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::{io, ptr, slice};
 
-use rustix::fs::Access;
+use rustix::fs::{Access, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::failure::{Failure, Step};
@@ -37,7 +37,8 @@ pub(super) struct Image<'a> {
     parent: Option<c_int>,
     /// (a descriptor above every number in this list's right half, the number that the program gets it at)
     descriptors: Vec<(OwnedFd, RawFd)>,
-    cgroup: Option<BorrowedFd<'a>>,
+    /// The directory of the cgroup that the program runs in.
+    pub(super) cgroup: Option<BorrowedFd<'a>>,
 }
 
 impl<'a> Image<'a> {
@@ -83,14 +84,14 @@ impl<'a> Image<'a> {
         })
     }
 
-    /// Becomes the program; returns only what failed.
+    /// Becomes the program; returns only what failed. `in_cgroup`: whether this process is in its cgroup already.
     ///
     /// # Safety
     ///
     /// Only in a process that `fork` has just made, with every signal blocked, and with `report` above every target number.
-    pub(super) unsafe fn exec(&self) -> Failure {
+    pub(super) unsafe fn exec(&self, in_cgroup: bool) -> Failure {
         // SAFETY: the caller's promise.
-        if let Err(failure) = unsafe { self.prepare() } {
+        if let Err(failure) = unsafe { self.prepare(in_cgroup) } {
             return failure;
         }
         let (env, program) = (self.env.pointers(), self.program.as_ptr());
@@ -104,9 +105,9 @@ impl<'a> Image<'a> {
         Failure::at(Step::Exec)(last_errno())
     }
 
-    unsafe fn prepare(&self) -> Result<(), Failure> {
-        if let Some(procs) = self.cgroup {
-            rustix::io::write(procs, b"0").map_err(Failure::at(Step::Tree))?;
+    unsafe fn prepare(&self, in_cgroup: bool) -> Result<(), Failure> {
+        if let Some(cgroup) = self.cgroup.filter(|_| !in_cgroup) {
+            enter(cgroup).map_err(Failure::at(Step::Tree))?;
         }
         close_on_exec_from_3();
         for (source, target) in &self.descriptors {
@@ -144,6 +145,13 @@ impl<'a> Image<'a> {
         signal::clean_for_child();
         Ok(())
     }
+}
+
+/// Moves this process into a cgroup.
+fn enter(cgroup: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let procs = openat(cgroup, c"cgroup.procs", flags, Mode::empty())?;
+    rustix::io::write(procs, b"0").map(drop)
 }
 
 fn last_errno() -> Errno {

@@ -26,6 +26,10 @@ mod handle;
 
 mod account;
 mod facts;
+#[cfg_attr(target_os = "linux", path = "fork_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "fork_other.rs")]
+#[cfg(unix)]
+mod fork;
 #[cfg(target_os = "linux")]
 pub(crate) mod procfs;
 mod settings;

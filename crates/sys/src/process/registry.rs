@@ -101,6 +101,12 @@ impl Registry {
         self.inherited.insert(pid, tree);
     }
 
+    /// A child that was inherited was reaped elsewhere.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn forget(&mut self, pid: u32) {
+        self.inherited.remove(&pid);
+    }
+
     /// Nothing is known any more of the inherited children of `tree`.
     #[cfg(target_os = "linux")]
     pub(crate) fn disinherit(&mut self, tree: TreeId) {

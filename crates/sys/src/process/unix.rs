@@ -2,24 +2,28 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{WaitOptions, waitpid};
 use winddown_core::Signal;
 
 use super::failure::Failure;
+use super::fork::{Forked, fork};
 use super::handle::Handle;
 use super::image::Image;
 use super::registry::{self, Record, TreeId};
 use super::{Exit, SpawnOptions, Stream};
 use crate::{Descriptor, Error, Result, Waitable, signal, wait_any};
 
+/// The first word of a child.
+const ALIVE: u8 = b'.';
+
 /// What a child is born into.
 pub(crate) struct Boundary<'a> {
     pub(crate) tree: TreeId,
-    /// The `cgroup.procs` of the tree's cgroup.
+    /// The directory of the tree's cgroup.
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
     /// An environment variable, and its value, by which members are known.
     pub(crate) mark: Option<(&'static str, OsString)>,
@@ -71,29 +75,64 @@ pub(crate) fn spawn_into(
     let mut streams = Streams::default();
     let descriptors = streams.open(options)?;
     let image = Image::new(options, descriptors, tree.as_ref())?;
-    let (report, low_end) = pipe()?;
-    let report_end = above(low_end.as_fd(), first_free(options))?;
-    drop(low_end);
     keep_exit_statuses();
 
+    let id = tree.as_ref().map(|tree| tree.tree);
+    let (child, message) = match image.cgroup {
+        Some(cgroup) => {
+            let born = start(&image, id, first_free(options), Some(cgroup))?;
+            match born {
+                // It never ran: see `fork`.
+                (stillborn, message) if message.is_empty() => {
+                    end_of(&stillborn);
+                    start(&image, id, first_free(options), None)?
+                }
+                born => born,
+            }
+        }
+        None => start(&image, id, first_free(options), None)?,
+    };
+    if let Some(failure) = Failure::from_bytes(message.get(1..).unwrap_or_default()) {
+        end_of(&child);
+        return Err(failure.explain(options, &image));
+    }
+    Ok(super::Child {
+        imp: child,
+        stdin: streams.stdin,
+        stdout: streams.stdout,
+        stderr: streams.stderr,
+    })
+}
+
+/// Starts a child, in `cgroup` from its birth if that can be. Gives what it had to say before it became the program: [`ALIVE`],
+/// and what failed.
+fn start(
+    image: &Image<'_>,
+    tree: Option<TreeId>,
+    first_free: RawFd,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<(Child, Vec<u8>)> {
+    let (report, low_end) = pipe()?;
+    let report_end = above(low_end.as_fd(), first_free)?;
+    drop(low_end);
     let child = {
         let mut registry = registry::lock();
         let blocked = signal::block_all_on_this_thread();
-        // SAFETY: the child does nothing but what is async-signal-safe: `Image::exec`, one write and `_exit`.
-        match unsafe { libc::fork() } {
-            -1 => return Err(Error::os("fork", io::Error::last_os_error())),
-            0 => {
+        // SAFETY: the child does nothing but what is async-signal-safe: two writes, `Image::exec` and `_exit`.
+        match unsafe { fork(cgroup) } {
+            Err(error) => return Err(Error::os("fork", error)),
+            Ok(Forked::Child(in_cgroup)) => {
+                let _ = rustix::io::write(&report_end, &[ALIVE]);
                 // SAFETY: this is the new child, every signal is blocked, and `report_end` is above the targets.
-                let failure = unsafe { image.exec() };
+                let failure = unsafe { image.exec(in_cgroup) };
                 let _ = rustix::io::write(&report_end, &failure.to_bytes());
                 // SAFETY: ends the child without running anything of the parent's.
                 unsafe { libc::_exit(127) }
             }
-            pid => {
+            Ok(Forked::Parent(pid)) => {
                 drop(blocked);
-                let pid = Pid::from_raw(pid).expect("fork returns a pid");
                 match Handle::open(pid) {
-                    Ok(handle) => Child(registry.add(pid, tree.as_ref().map(|it| it.tree), handle)),
+                    Ok(handle) => Child(registry.add(pid, tree, handle)),
                     Err(error) => {
                         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
                         let _ = waitpid(Some(pid), WaitOptions::empty());
@@ -104,24 +143,18 @@ pub(crate) fn spawn_into(
         }
     };
     drop(report_end);
-
     // Exec closes the child's end.
     let mut message = Vec::new();
     File::from(report)
         .read_to_end(&mut message)
         .map_err(|error| Error::os("reading what a child failed at", error))?;
-    if let Some(failure) = Failure::from_bytes(&message) {
-        while let Ok(None) = child.try_wait() {
-            let _ = wait_any(&[&child], None);
-        }
-        return Err(failure.explain(options, &image));
+    Ok((child, message))
+}
+
+fn end_of(child: &Child) {
+    while let Ok(None) = child.try_wait() {
+        let _ = wait_any(&[child], None);
     }
-    Ok(super::Child {
-        imp: child,
-        stdin: streams.stdin,
-        stdout: streams.stdout,
-        stderr: streams.stderr,
-    })
 }
 
 /// This process's ends of the pipes.

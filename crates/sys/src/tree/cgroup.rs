@@ -34,11 +34,9 @@ impl Cgroup {
         }
     }
 
-    /// `cgroup.procs`, open for writing: a child moves itself in.
-    pub(super) fn procs(&self) -> io::Result<File> {
-        File::options()
-            .write(true)
-            .open(self.directory.join("cgroup.procs"))
+    /// Its directory, for a child to be born in it.
+    pub(super) fn open(&self) -> io::Result<File> {
+        File::open(&self.directory)
     }
 
     /// The pids in it and in the groups below it.
@@ -68,11 +66,11 @@ impl Cgroup {
     }
 
     pub(super) fn kill(&self) -> io::Result<()> {
-        group::kill(&self.directory)
+        Group::kill(&self.directory)
     }
 
     pub(super) fn is_populated(&self) -> io::Result<bool> {
-        group::is_populated(&self.directory)
+        Group::is_populated(&self.directory)
     }
 
     /// The processor time of everything that was ever in it.
@@ -85,7 +83,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        group::remove(&self.directory);
+        Group::remove(&self.directory);
     }
 }
 

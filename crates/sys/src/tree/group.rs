@@ -68,35 +68,35 @@ impl Group {
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
+
+    /// Kills everything in a group and below it, forks in progress included. Linux 5.14 and later.
+    pub(crate) fn kill(directory: &Path) -> io::Result<()> {
+        let mut file = File::options()
+            .write(true)
+            .open(directory.join("cgroup.kill"))?;
+        file.write_all(b"1")
+    }
+
+    /// Whether a live process is in a group or below it.
+    pub(crate) fn is_populated(directory: &Path) -> io::Result<bool> {
+        let mut events = [0; 128];
+        let mut file = File::open(directory.join("cgroup.events"))?;
+        let length = file.read(&mut events)?;
+        let mut lines = events[..length].split(|byte| *byte == b'\n');
+        Ok(!lines.any(|line| line == b"populated 0"))
+    }
+
+    /// Removes a group after those below it. One that is not empty stays, as its processes do.
+    pub(crate) fn remove(directory: &Path) {
+        for directory in tree_of(directory).iter().rev() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        remove(&self.directory);
-    }
-}
-
-/// Kills everything in a group and below it, forks in progress included. Linux 5.14 and later.
-pub(crate) fn kill(directory: &Path) -> io::Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .open(directory.join("cgroup.kill"))?;
-    file.write_all(b"1")
-}
-
-/// Whether a live process is in a group or below it.
-pub(crate) fn is_populated(directory: &Path) -> io::Result<bool> {
-    let mut events = [0; 128];
-    let mut file = File::open(directory.join("cgroup.events"))?;
-    let length = file.read(&mut events)?;
-    let mut lines = events[..length].split(|byte| *byte == b'\n');
-    Ok(!lines.any(|line| line == b"populated 0"))
-}
-
-/// Removes a group after those below it. One that is not empty stays, as its processes do.
-pub(crate) fn remove(directory: &Path) {
-    for directory in tree_of(directory).iter().rev() {
-        let _ = fs::remove_dir(directory);
+        Self::remove(&self.directory);
     }
 }
 
@@ -129,7 +129,7 @@ fn remove_abandoned(own: &Path) {
         let abandoned = File::open(&directory)
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
         if abandoned {
-            remove(&directory);
+            Group::remove(&directory);
         }
     }
 }

@@ -51,11 +51,11 @@ impl Tree {
     }
 
     pub(super) fn spawn(&self, options: &SpawnOptions) -> Result<Child> {
-        let procs = self.cgroup.as_ref().map(Cgroup::procs).transpose();
-        let procs = procs.map_err(|error| Error::os("opening a cgroup", error))?;
+        let cgroup = self.cgroup.as_ref().map(Cgroup::open).transpose();
+        let cgroup = cgroup.map_err(|error| Error::os("opening a cgroup", error))?;
         let boundary = Boundary {
             tree: self.id,
-            cgroup: procs.as_ref().map(AsFd::as_fd),
+            cgroup: cgroup.as_ref().map(AsFd::as_fd),
             mark: Some(mark::of_tree(self.id)),
             die_with_parent: true,
         };

@@ -36,6 +36,12 @@ pub(super) fn tree_of(pid: u32) -> Option<TreeId> {
     tree_in(&environment, of_this_process()).map(TreeId)
 }
 
+/// Whether the process carries a mark of the process that calls itself `own`.
+pub(crate) fn is_carried_by(pid: u32, own: &str) -> bool {
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environment| tree_in(&environment, own).is_some())
+}
+
 fn tree_in(environment: &[u8], own: &str) -> Option<u64> {
     let value = environment
         .split(|byte| *byte == 0)

@@ -32,7 +32,7 @@ mod group;
 #[cfg(target_os = "linux")]
 mod listening;
 #[cfg(target_os = "linux")]
-mod mark;
+pub(crate) mod mark;
 #[cfg(any(target_os = "linux", windows))]
 mod remains;
 
@@ -41,6 +41,9 @@ use std::time::Duration;
 
 use winddown_core::Signal;
 use winddown_core::report::Remains;
+
+#[cfg(target_os = "linux")]
+pub(crate) use group::Group;
 
 use crate::process::{Child, Exit, SpawnOptions, State};
 use crate::{Descriptor, Result, Waitable};

@@ -82,6 +82,12 @@ impl Forked {
         self.line.say(text);
     }
 
+    /// The next line that the process says.
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> String {
+        self.line.hear()
+    }
+
     /// Waits for the process to say `expected`.
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &str) {

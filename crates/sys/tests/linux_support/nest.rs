@@ -13,7 +13,7 @@ use winddown_sys::tree::{self, Tree, TreeOptions};
 use winddown_sys::{Waitable, wait_any};
 use winddown_testkit::Census;
 
-use super::{WATCHDOG, fork};
+use super::{Forked, Line, WATCHDOG, fork};
 
 /// Prints a line once it is there.
 pub(crate) const LEAF: &str = "sh -c 'echo up; exec sleep 300'";
@@ -38,9 +38,23 @@ pub(crate) fn without_a_cgroup(body: impl Fn(&Nest)) {
 #[track_caller]
 pub(crate) fn run(body: &impl Fn(&Nest), as_nobody: bool) {
     let census = Census::begin();
+    begin(&census, as_nobody, |nest, _| {
+        body(nest);
+        assert_eq!(children(), "", "children are left");
+    })
+    .finish();
+    census.assert_empty();
+}
+
+/// Starts `body` in a process of its own.
+pub(crate) fn begin(
+    census: &Census,
+    as_nobody: bool,
+    body: impl FnOnce(&Nest, &mut Line),
+) -> Forked {
     let (name, mark) = census.variable();
     let mark = (name.into(), EnvChange::Set(mark.into()));
-    fork(|_| {
+    fork(|line| {
         if as_nobody {
             become_nobody();
         }
@@ -48,11 +62,8 @@ pub(crate) fn run(body: &impl Fn(&Nest), as_nobody: bool) {
             expects_cgroup: !as_nobody && can_make_cgroups(),
             mark: vec![mark],
         };
-        body(&nest);
-        assert_eq!(children(), "", "children are left");
+        body(&nest, line);
     })
-    .finish();
-    census.assert_empty();
 }
 
 fn become_nobody() {

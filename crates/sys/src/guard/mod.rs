@@ -1,0 +1,52 @@
+//! [`Guard`]: what this process started does not outlive it, even when it is killed.
+//!
+//! | | when this process is killed with `SIGKILL` or `TerminateProcess`, or crashes |
+//! |---|---|
+//! | Linux, a child started into a [`Tree`](crate::tree::Tree) | the kernel kills it (`PR_SET_PDEATHSIG`), unless it changed its credentials on exec (setuid) |
+//! | Linux, everything in a cgroup of a tree | the guard kills it (`cgroup.kill`, Linux 5.14 and later) |
+//! | Linux, everything else that carries the mark `WINDDOWN_TREE` of a tree of this process | the guard kills it |
+//! | Linux, as process 1 of a pid namespace | the kernel kills the whole namespace; there is no guard |
+//! | Windows | the system closes the job, which kills everything in it; there is no guard |
+//! | macOS, BSD | nothing; there is no guard |
+//!
+//! Without cgroups a descendant outlives this process on Linux if it is no child of it and if its environment was cleared,
+//! written over, or belongs to another user. Programs that may outlive their tree are killed like all others: that
+//! they may live is for stops, and this is none.
+//!
+//! On Linux the guard is a process `winddown-guard` that holds one end of a pipe and sleeps until the other end is closed, which
+//! the kernel does for a process that ends, however it ends. It is in a session of its own, outside of all trees, and blocks
+//! every signal. It is a child of this process that neither sends a `SIGCHLD` nor is found by a `wait` that does not ask for such
+//! children (`__WCLONE`), so that no census and no proof counts it.
+
+#[cfg_attr(target_os = "linux", path = "linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "none.rs")]
+mod imp;
+
+use crate::Result;
+
+/// While it exists, whatever this process started into trees is killed when this process ends, however it ends.
+///
+/// Dropping it kills at once whatever is left, and waits until it has gone, at most for 10 s: for a supervisor that gives up.
+/// After an orderly end, [`Guard::dismiss`] it.
+#[derive(Debug)]
+#[must_use = "dropping it kills what this process started"]
+pub struct Guard {
+    imp: imp::Guard,
+}
+
+impl Guard {
+    /// Starts to guard. Call it once, early: on Linux a process is forked, which is as large as this one is then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`](crate::Error::Os) if there can be no more processes or descriptors;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) on Linux if this process has several threads.
+    pub fn start() -> Result<Self> {
+        imp::Guard::start().map(|imp| Self { imp })
+    }
+
+    /// Ends the guard. Whatever this process started lives on.
+    pub fn dismiss(self) {
+        self.imp.dismiss();
+    }
+}
