@@ -10,6 +10,8 @@ use super::run::{Ended, Run, StopRequest};
 use super::sockets::Sockets;
 use super::{Service, Stage};
 use crate::error::Error;
+use crate::logs::Destination;
+use crate::options::ReadyWhen;
 
 impl Service {
     /// Starts it; for one that waits and whose turn has come.
@@ -53,8 +55,11 @@ impl Service {
         };
         let sockets = self.sockets.insert(sockets);
         if self.captured.is_none() {
-            let (name, logs) = (&self.options.name, &self.options.logs);
-            self.captured = self.common.logs.open(name, logs)?;
+            let mut logs = self.options.logs.clone();
+            // Lines that are looked at must come through here, and still go where they would have gone.
+            let looks = matches!(self.options.ready, ReadyWhen::Line(_));
+            logs.forward |= looks && logs.to == Destination::Inherit;
+            self.captured = self.common.logs.open(&self.options.name, &logs)?;
         }
         let captured = self.captured.as_ref();
         let rehearsal = self.common.rehearsal;

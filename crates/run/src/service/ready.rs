@@ -97,13 +97,11 @@ impl Readiness {
         said
     }
 
-    #[allow(dead_code, reason = "called for each line once output is captured")]
-    /// Takes a line of the program's output, without its end; whether that tells that it is ready.
-    pub(crate) fn hear(&mut self, line: &[u8]) -> bool {
+    /// Takes a line of the program's output, without its end.
+    pub(crate) fn hear(&mut self, line: &[u8]) {
         if let ReadyWhen::Line(pattern) = &self.when {
             self.said_line |= pattern.matches(line);
         }
-        self.said_line
     }
 
     /// By what the program is known to be ready now; `None` while it is not.

@@ -19,8 +19,8 @@ use super::ready::Readiness;
 use super::sockets::Sockets;
 use super::stopping::Stopping;
 use crate::error::Error;
-use crate::logs::{Capture, Captured, Summary};
-use crate::options::ServiceOptions;
+use crate::logs::{Capture, Captured, Subscription, Summary};
+use crate::options::{ReadyWhen, ServiceOptions};
 use crate::process::program_of;
 use crate::timeline::Timeline;
 
@@ -132,6 +132,8 @@ pub(crate) struct Run {
     empty: bool,
     stop: Option<Stopping>,
     capture: Option<Capture>,
+    /// Its lines, while one of them is to tell that it is ready.
+    lines: Option<Subscription>,
     is_draining: bool,
     /// Why winddown stopped it by itself.
     failure: Option<String>,
@@ -162,6 +164,10 @@ impl Run {
             }
             None => None,
         };
+        let lines = match (&options.ready, captured) {
+            (ReadyWhen::Line(_), Some(captured)) => Some(captured.subscribe(0)?),
+            _ => None,
+        };
         let child = tree.spawn(&spawn)?;
         // The program has its streams; its output ends when it has.
         drop(spawn);
@@ -181,6 +187,7 @@ impl Run {
             empty: false,
             stop: None,
             capture,
+            lines,
             is_draining: false,
             failure: None,
             rehearsal,
@@ -211,6 +218,9 @@ impl Run {
         sources.extend(self.ready.sources());
         if let Some(health) = &self.health {
             sources.extend(health.sources());
+        }
+        if let Some(lines) = &self.lines {
+            sources.push(lines);
         }
         if let Some(stop) = &self.stop {
             sources.extend(stop.sources());
@@ -316,7 +326,13 @@ impl Run {
 
     fn look_at_ready(&mut self, now: Timestamp) -> Timestamp {
         if self.state != State::Starting {
+            self.lines = None;
             return Timestamp::NEVER;
+        }
+        if let Some(lines) = &self.lines {
+            for line in lines.take().lines {
+                self.ready.hear(&line.text);
+            }
         }
         if let Some(why) = self.ready.check(now, &self.tree) {
             self.timeline.add(now, format!("ready: {why}"));
