@@ -193,6 +193,25 @@ fn a_name_writes_no_line_of_the_report() {
     place.census.assert_empty();
 }
 
+/// WD-72: nor one that comes when the program has ended already.
+#[test]
+fn wd_72_a_request_at_any_time_changes_no_exit() {
+    let place = Place::new();
+    for verb in ["run", "rehearse"] {
+        let mut command = place.winddown([verb, "--"]);
+        command.arg(stubborn_program()).arg("exits-on-stop");
+        let mut child = until_ready(command.arg("3"));
+        while child.try_wait().unwrap().is_none() {
+            // It ends at any moment, but is not reaped before.
+            send(&child, Signal::INT);
+        }
+        let end = End::of(child);
+        let code = if verb == "run" { 3 } else { 1 };
+        assert_eq!(end.code(), Some(code), "{:?} {}", end.status, end.stderr);
+    }
+    place.census.assert_empty();
+}
+
 #[test]
 fn every_other_signal_is_forwarded() {
     let place = Place::new();

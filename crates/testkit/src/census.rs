@@ -12,6 +12,8 @@ use winddown_sys::testing::kill_if;
 const VARIABLE: &str = "WINDDOWN_CENSUS";
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
+/// How often in a row nobody must be found: one look misses a process that moves on to a new number during it.
+const EMPTY_LOOKS: u32 = 3;
 
 /// Finds every process that a test started and that is still there, wherever it went.
 ///
@@ -140,12 +142,18 @@ impl Census {
 
     fn repeat_until_empty(&self, mut action: impl FnMut()) -> Vec<Survivor> {
         let deadline = Instant::now() + PATIENCE;
+        let mut empty_looks = 0;
         loop {
             let survivors = self.survivors();
-            if survivors.is_empty() || Instant::now() >= deadline {
+            if survivors.is_empty() {
+                empty_looks += 1;
+            } else {
+                empty_looks = 0;
+                action();
+            }
+            if empty_looks == EMPTY_LOOKS || Instant::now() >= deadline {
                 return survivors;
             }
-            action();
             thread::sleep(PAUSE);
         }
     }

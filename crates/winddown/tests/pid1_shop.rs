@@ -28,7 +28,7 @@ fn wd_25_a_stop_from_outside_loses_no_request_in_flight() {
     let shop = Program::start_by(&NAMESPACE, "shop", &[]);
     let requests = InFlight::begin(shop.address(), "/wait/300");
     winddown_sys::signal::send(shop.pid_of_child(), Signal::Term).unwrap();
-    shop.expect("stop asked by signal TERM");
+    shop.expect("stop asked by signal TERM from uid 0");
     requests.finish();
 
     let ended = shop.end();

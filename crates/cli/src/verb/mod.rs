@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use winddown_core::exit;
+use winddown_sys::signal;
 
 use crate::output::Problem;
 
@@ -13,6 +14,12 @@ pub(crate) mod host;
 pub(crate) mod man;
 pub(crate) mod rehearse;
 pub(crate) mod run;
+
+/// From here on a request that no run takes stays pending until this process has ended: one that comes when all is over must
+/// change neither the exit nor what is written.
+fn hold_late_requests() {
+    std::mem::forget(signal::block_all_on_this_thread());
+}
 
 /// `command`, whose program has a name: an empty one comes from a variable that is not set.
 fn with_a_program(command: Vec<OsString>) -> Result<Vec<OsString>, Problem> {

@@ -13,7 +13,7 @@ use winddown_run::{Moment, Observer, ReadyWhen, RunOptions, ServiceOptions, Stop
 
 use crate::args::{Output, RehearseArgs, When};
 use crate::output::{Problem, print, print_json};
-use crate::verb::with_a_program;
+use crate::verb::{hold_late_requests, with_a_program};
 
 /// The most bytes that a line has: the program's own words are in some.
 const LONGEST_LINE: usize = 4096;
@@ -50,6 +50,7 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
         When::After(delay) => StopWhen::After(delay),
     });
 
+    hold_late_requests();
     let mut runs = Vec::new();
     for number in 1..=args.repeat {
         if output == Output::Text && args.repeat > 1 {

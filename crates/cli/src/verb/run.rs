@@ -15,7 +15,7 @@ use winddown_run::{Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, Ser
 
 use crate::args::{Output, ProcessArgs, Ready, RunArgs};
 use crate::output::{Problem, print};
-use crate::verb::{check, history, with_a_program};
+use crate::verb::{check, history, hold_late_requests, with_a_program};
 
 /// How long a stop may take unless somebody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,6 +40,7 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
             .map_err(|error| Problem::new(exit::USAGE, cannot_write(file, &error)))?;
     }
     writer.several = options.services.len() > 1;
+    hold_late_requests();
     let outcome = winddown_run::run(options, Box::new(writer))?;
     Ok(end_as(&outcome))
 }
