@@ -117,6 +117,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) ready: Option<Ready>,
 
+    /// Start the program again after which ends; back-off and limits are set in [restart] of a definition [default: never]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) restart: Option<Restart>,
+
     /// The name in reports; under the Windows SCM the service's name [default: the program's file name]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -226,6 +230,17 @@ pub(crate) enum Ready {
     Notify,
     /// As `rehearse` judges it.
     Auto,
+}
+
+/// After which ends a program is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Restart {
+    /// After every end that nobody asked for.
+    Always,
+    /// After an end that is a failure.
+    OnFailure,
+    /// After none.
+    Never,
 }
 
 /// When a rehearsal asks.

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
+use winddown_core::restart::RestartPolicy;
 use winddown_run::environment::{EnvironmentFile, Template};
 use winddown_run::history::History;
 use winddown_run::logs::{ConsoleOptions, Destination, Files};
 use winddown_run::{Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions};
 
-use crate::args::{Output, ProcessArgs, Ready, RunArgs};
+use crate::args::{Output, ProcessArgs, Ready, Restart, RunArgs};
 use crate::output::{Problem, print};
 use crate::verb::{check, history, hold_late_requests, with_a_program};
 
@@ -150,6 +151,13 @@ fn amend(service: &mut ServiceOptions, args: &RunArgs) {
             None => file.clone(),
         };
         service.logs.to = Destination::Files(Files::new(file));
+    }
+    if let Some(restart) = args.restart {
+        service.restart.policy = match restart {
+            Restart::Always => RestartPolicy::Always,
+            Restart::OnFailure => RestartPolicy::OnFailure,
+            Restart::Never => RestartPolicy::Never,
+        };
     }
     service.logs.forward |= args.log_prefix;
     if let Some(ready) = args.ready {
