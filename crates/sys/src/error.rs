@@ -82,6 +82,14 @@ pub enum Error {
         /// What to do about it.
         remedy: Option<&'static str>,
     },
+    /// A process listens at this address already.
+    #[error("{address} is in use{}", by(*pid))]
+    AddressInUse {
+        /// The address.
+        address: String,
+        /// The process, where the system names it.
+        pid: Option<u32>,
+    },
     /// The process has ended and was waited for: its number may be another's.
     #[error("the process has ended")]
     Gone,
@@ -104,4 +112,8 @@ impl Error {
             source: source.into(),
         }
     }
+}
+
+fn by(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(": pid {pid} listens there"))
 }

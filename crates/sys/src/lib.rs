@@ -15,6 +15,7 @@ pub mod file;
 pub mod guard;
 pub mod host;
 pub mod listen;
+pub mod local_socket;
 pub mod memory;
 pub mod notify;
 pub mod pipe;

@@ -45,8 +45,10 @@ impl Poller {
                 let _ = epoll::delete(&self.epoll, fd);
             }
         }
-        for fd in &wanted {
-            self.add(owner, *fd)
+        for (fd, source) in wanted.iter().zip(sources) {
+            let mut flags = epoll::EventFlags::IN;
+            flags.set(epoll::EventFlags::OUT, source.waits_for_room());
+            self.add(owner, *fd, flags)
                 .map_err(|errno| Error::os("watching a descriptor", errno))?;
             self.owner_of.insert(fd.as_raw_fd(), owner);
         }
@@ -57,10 +59,15 @@ impl Poller {
         Ok(())
     }
 
-    fn add(&self, owner: usize, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    fn add(
+        &self,
+        owner: usize,
+        fd: BorrowedFd<'_>,
+        flags: epoll::EventFlags,
+    ) -> Result<(), Errno> {
         let data = epoll::EventData::new_u64(owner as u64);
-        match epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN) {
-            Err(Errno::EXIST) => epoll::modify(&self.epoll, fd, data, epoll::EventFlags::IN),
+        match epoll::add(&self.epoll, fd, data, flags) {
+            Err(Errno::EXIST) => epoll::modify(&self.epoll, fd, data, flags),
             result => result,
         }
     }

@@ -3,11 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Error, OwnedDescriptor, Result, Waitable, wait_any};
+use crate::{Descriptor, Error, OwnedDescriptor, Result, Waitable, wait_any};
 
 #[derive(Debug)]
 pub(super) struct Poller {
-    watched: BTreeMap<usize, Vec<OwnedDescriptor>>,
+    watched: BTreeMap<usize, Vec<Duplicate>>,
+}
+
+#[derive(Debug)]
+struct Duplicate {
+    descriptor: OwnedDescriptor,
+    waits_for_room: bool,
+}
+
+impl Waitable for Duplicate {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.descriptor.descriptor()
+    }
+
+    fn waits_for_room(&self) -> bool {
+        self.waits_for_room
+    }
 }
 
 impl Poller {
@@ -19,10 +35,15 @@ impl Poller {
 
     pub(super) fn watch(&mut self, owner: usize, sources: &[&dyn Waitable]) -> Result<()> {
         self.watched.remove(&owner);
-        let duplicates: Vec<OwnedDescriptor> = sources
+        let duplicates: Vec<Duplicate> = sources
             .iter()
-            .map(|source| source.descriptor().try_clone_to_owned())
-            .collect::<Result<_, _>>()
+            .map(|source| {
+                Ok(Duplicate {
+                    descriptor: source.descriptor().try_clone_to_owned()?,
+                    waits_for_room: source.waits_for_room(),
+                })
+            })
+            .collect::<std::io::Result<_>>()
             .map_err(|error| Error::os("watching a descriptor", error))?;
         if !duplicates.is_empty() {
             self.watched.insert(owner, duplicates);

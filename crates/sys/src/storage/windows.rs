@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, LocalFree};
-use windows_sys::Win32::Security::Authorization::{
-    ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW, SDDL_REVISION_1,
-    SE_FILE_OBJECT,
-};
+use windows_sys::Win32::Security::Authorization::{GetNamedSecurityInfoW, SE_FILE_OBJECT};
 use windows_sys::Win32::Security::{
     EqualSid, GetTokenInformation, IsWellKnownSid, OWNER_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS,
+    PSECURITY_DESCRIPTOR, PSID, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS,
     TOKEN_QUERY, TOKEN_USER, TokenElevation, TokenUser, WinBuiltinAdministratorsSid,
     WinLocalSystemSid,
 };
@@ -21,6 +18,7 @@ use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use super::untrusted;
+use crate::windows::descriptor::SecurityDescriptor;
 use crate::windows::text::wide;
 
 /// Inherited from nowhere: everything to the system, to administrators and to the owner, nothing to others, and the same for
@@ -42,33 +40,13 @@ pub(super) fn state_home() -> Option<PathBuf> {
 pub(super) fn owner_only(_builder: &mut DirBuilder) {}
 
 pub(super) fn create_directory(path: &Path) -> io::Result<()> {
-    let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-    // SAFETY: the text ends with a zero; the descriptor that is given back is freed below.
-    let made = unsafe {
-        ConvertStringSecurityDescriptorToSecurityDescriptorW(
-            wide(OWNER_ONLY).as_ptr(),
-            SDDL_REVISION_1,
-            &raw mut descriptor,
-            ptr::null_mut(),
-        )
-    };
-    if made == 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let attributes = SECURITY_ATTRIBUTES {
-        nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
-        lpSecurityDescriptor: descriptor,
-        bInheritHandle: 0,
-    };
+    let owner_only = SecurityDescriptor::read(OWNER_ONLY)?;
+    let attributes = owner_only.attributes();
     // SAFETY: the path ends with a zero, and the attributes live as long as the call.
-    let created = unsafe { CreateDirectoryW(wide(path).as_ptr(), &raw const attributes) };
-    let result = match created {
+    match unsafe { CreateDirectoryW(wide(path).as_ptr(), &raw const attributes) } {
         0 => Err(io::Error::last_os_error()),
         _ => Ok(()),
-    };
-    // SAFETY: it was allocated by the conversion, and nothing uses it any more.
-    unsafe { LocalFree(descriptor) };
-    result
+    }
 }
 
 /// Refuses what belongs neither to this process's user nor to administrators or the system.

@@ -65,6 +65,11 @@ impl Waitable for Wake {
 pub trait Waitable {
     /// The file descriptor that becomes readable, or the handle that becomes signalled.
     fn descriptor(&self) -> Descriptor<'_>;
+
+    /// Whether it is ready, too, once it can be written to.
+    fn waits_for_room(&self) -> bool {
+        false
+    }
 }
 
 /// Waits until at least one of `sources` is ready or `timeout` has passed; `None` waits without end. Tells of each source, in

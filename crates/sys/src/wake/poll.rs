@@ -26,7 +26,11 @@ const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 pub(super) fn wait_any(sources: &[&dyn Waitable], timeout: Option<Duration>) -> Vec<bool> {
     let mut fds: Vec<_> = sources
         .iter()
-        .map(|source| PollFd::from_borrowed_fd(source.descriptor(), PollFlags::IN))
+        .map(|source| {
+            let mut flags = PollFlags::IN;
+            flags.set(PollFlags::OUT, source.waits_for_room());
+            PollFd::from_borrowed_fd(source.descriptor(), flags)
+        })
         .collect();
     let timeout = timeout.map(|timeout| {
         Timespec::try_from(timeout.min(LONGEST)).expect("24 days fit into a timespec")

@@ -1,8 +1,10 @@
 //! What the Windows files share: text, error codes, argument lists, the process table, this process's
-//! origin, jobs, console events, windows.
+//! origin, jobs, console events, windows,
+//! who may do what.
 
 pub(crate) mod command_line;
 pub(crate) mod console;
+pub(crate) mod descriptor;
 pub(crate) mod job;
 pub(crate) mod origin;
 pub(crate) mod snapshot;
