@@ -1,5 +1,7 @@
 //! The command line.
 
+mod control;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use winddown_core::{Signal, exit::EXIT_CODES, parse_duration};
+
+pub(crate) use control::{ControlArgs, OperationArgs, ReloadArgs, RestartArgs, StatusArgs};
+use control::{RELOAD_ABOUT, RESTART_ABOUT, START_ABOUT, STATUS_ABOUT, STOP_ABOUT};
 
 /// Make every stop request reach a program, bound the stop, prove that nothing is left, and say what happened.
 #[derive(Debug, Parser)]
@@ -37,6 +42,21 @@ pub(crate) enum Verb {
     /// Start a program, ask it to stop, and judge how it did: for your own CI
     #[command(long_about = REHEARSE_ABOUT)]
     Rehearse(RehearseArgs),
+    /// Show how the services of a running winddown stand
+    #[command(long_about = STATUS_ABOUT)]
+    Status(StatusArgs),
+    /// Start a service of a running winddown
+    #[command(long_about = START_ABOUT)]
+    Start(OperationArgs),
+    /// Stop a service of a running winddown
+    #[command(long_about = STOP_ABOUT)]
+    Stop(OperationArgs),
+    /// Stop a service of a running winddown and start it again
+    #[command(long_about = RESTART_ABOUT)]
+    Restart(RestartArgs),
+    /// Have a running winddown read its definition again
+    #[command(long_about = RELOAD_ABOUT)]
+    Reload(ReloadArgs),
     /// Show the reports of the last stops
     #[command(long_about = HISTORY_ABOUT)]
     History(HistoryArgs),
@@ -112,6 +132,10 @@ pub(crate) struct RunArgs {
     /// Show the program's output with the name of its service in front of each line
     #[arg(long)]
     pub(crate) log_prefix: bool,
+
+    /// Listen at this control socket, see `winddown status --help`; on Windows a pipe's name
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
 
     /// When the program counts as ready, which is when the host is told so
     #[arg(long, value_enum, value_name = "WHEN")]

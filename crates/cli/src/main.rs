@@ -19,6 +19,11 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Run(args) => verb::run::main(args, cli.output),
         Verb::Rehearse(args) => verb::rehearse::main(args, cli.output),
+        Verb::Status(args) => verb::status::main(&args, cli.output),
+        Verb::Start(args) => verb::operation::start(args, cli.output),
+        Verb::Stop(args) => verb::operation::stop(args, cli.output),
+        Verb::Restart(args) => verb::operation::restart(args, cli.output),
+        Verb::Reload(args) => verb::operation::reload(&args, cli.output),
         Verb::History(args) => verb::history::main(&args, cli.output),
         Verb::Host => verb::host::main(cli.output),
         Verb::Check(args) => verb::check::main(&args, cli.output),

@@ -51,6 +51,8 @@ pub enum Mechanism {
     Finished,
     /// The signal proxy.
     Proxy,
+    /// The control socket of the winddown that supervises the program, by this verb.
+    ControlSocket(&'static str),
     /// A named event of this name.
     NamedEvent(String),
 }
@@ -70,6 +72,7 @@ impl Mechanism {
             Self::Own => "own",
             Self::Finished => "finished",
             Self::Proxy => "proxy",
+            Self::ControlSocket(_) => "control-socket",
             Self::NamedEvent(_) => "named-event",
         }
     }
@@ -81,6 +84,7 @@ impl Mechanism {
             Self::Signal(signal) => Some(signal.to_string()),
             Self::Control(control) => Some(control.to_string()),
             Self::Console(event) => Some(event.to_string()),
+            Self::ControlSocket(verb) => Some((*verb).to_owned()),
             Self::NamedEvent(name) => Some(name.clone()),
             _ => None,
         }
@@ -185,7 +189,7 @@ impl Arrival {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedBy {
     /// The kind of mechanism: `signal`, `scm`, `console`, `session-end`, `window-close`, `container`, `parent-gone`, `own`,
-    /// `finished`, `proxy` or `named-event`.
+    /// `finished`, `proxy`, `control-socket` or `named-event`.
     pub mechanism: String,
     /// Which request of that kind: a signal, a control, a console event.
     pub request: Option<String>,

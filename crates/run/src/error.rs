@@ -24,6 +24,11 @@ pub enum Error {
         "the host passed no socket named `{0}`: give it an address, or name it so in the host's socket unit"
     )]
     NoSuchSocket(String),
+    /// The environment names no place for a control socket.
+    #[error(
+        "there is no usual place for it, since XDG_RUNTIME_DIR is not set: give --control a path"
+    )]
+    NoControlPlace,
     /// A service cannot be replaced by another run of it now.
     #[error("`{0}` is not ready, or is being replaced already: restart it without an overlap")]
     NotReady(String),

@@ -3,6 +3,7 @@
 //! [`run`] is one loop on one thread: it waits for signals and controls, for the program, and for the next point in
 //! time, all at once, and asks `winddown_core` what to do.
 
+pub mod control;
 mod definition;
 pub mod environment;
 mod error;

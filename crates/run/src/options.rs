@@ -11,6 +11,7 @@ use winddown_core::order::Needs;
 use winddown_core::restart::RestartRules;
 use winddown_core::{Signal, StopPolicy};
 
+use crate::control::ControlOptions;
 use crate::definition::{Hooks, Listen};
 use crate::environment::Template;
 use crate::error::Error;
@@ -31,6 +32,9 @@ pub struct RunOptions {
     pub stop_when: Option<StopWhen>,
     /// How output looks that is copied to winddown's own streams.
     pub console: ConsoleOptions,
+    /// The socket over which single services can be asked for things. Where nothing is said there is one in the usual place, if
+    /// that is possible.
+    pub control: Option<ControlOptions>,
     /// Reads the options again, for a reload.
     pub reread: Option<Reread>,
 }
@@ -69,6 +73,7 @@ impl RunOptions {
             timeout: None,
             stop_when: None,
             console: ConsoleOptions::default(),
+            control: Some(ControlOptions::Usual(false)),
             reread: None,
         }
     }

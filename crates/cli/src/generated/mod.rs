@@ -23,6 +23,11 @@ fn documents() -> Vec<(&'static str, String)> {
         ("docs/schema/report.json", schema::report()),
         ("docs/schema/rehearsal.json", schema::rehearsal()),
         ("docs/schema/history.json", schema::history()),
+        (
+            "docs/schema/control-request.json",
+            schema::control_request(),
+        ),
+        ("docs/schema/control-answer.json", schema::control_answer()),
         ("docs/schema/host.json", schema::host()),
     ]
 }

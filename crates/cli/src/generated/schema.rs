@@ -4,6 +4,7 @@ use schemars::{JsonSchema, schema_for};
 use winddown_core::host::Host;
 use winddown_core::report::StopReport;
 use winddown_run::Definition;
+use winddown_run::control::{Answer, Request};
 use winddown_run::history::Found;
 
 use crate::verb::rehearse::Rehearsal;
@@ -22,6 +23,14 @@ pub(super) fn rehearsal() -> String {
 
 pub(super) fn history() -> String {
     json::<Found>()
+}
+
+pub(super) fn control_request() -> String {
+    json::<Request>()
+}
+
+pub(super) fn control_answer() -> String {
+    json::<Answer>()
 }
 
 pub(super) fn host() -> String {

@@ -9,11 +9,14 @@ use crate::output::Problem;
 
 pub(crate) mod check;
 pub(crate) mod completions;
+mod control;
 pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod man;
+pub(crate) mod operation;
 pub(crate) mod rehearse;
 pub(crate) mod run;
+pub(crate) mod status;
 
 /// From here on a request that no run takes stays pending until this process has ended: one that comes when all is over must
 /// change neither the exit nor what is written.

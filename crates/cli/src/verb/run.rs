@@ -9,6 +9,7 @@ use std::time::Duration;
 use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
 use winddown_core::restart::RestartPolicy;
+use winddown_run::control::ControlOptions;
 use winddown_run::environment::{EnvironmentFile, Template};
 use winddown_run::history::History;
 use winddown_run::logs::{ConsoleOptions, Destination, Files};
@@ -78,11 +79,19 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
         None => RunOptions::single(ServiceOptions::new(command.clone(), DEFAULT_TIMEOUT)),
     };
     if let Some(name) = args.name.take() {
+        for service in &mut options.services {
+            // In a table [service.NAME] it has the table's.
+            if service.name == options.name {
+                service.name.clone_from(&name);
+            }
+        }
         options.name = name;
+    }
+    if let Some(path) = args.control.take() {
+        options.control = Some(ControlOptions::At(path));
     }
     match options.services.as_mut_slice() {
         [only] => {
-            only.name.clone_from(&options.name);
             if !command.is_empty() {
                 only.command = command.into_iter().map(Template::literal).collect();
             }

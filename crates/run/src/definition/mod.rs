@@ -22,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use winddown_core::order::{Order, OrderError};
 
+use crate::control::ControlOptions;
 use crate::environment::Template;
 use crate::logs::ConsoleOptions;
 use crate::options::RunOptions;
@@ -51,6 +52,8 @@ pub struct Services {
     pub name: Option<String>,
     /// What the whole is, for people.
     pub description: Option<String>,
+    /// Whether and where there is a control socket; without it, in the usual place if that is possible.
+    pub control: Option<ControlOptions>,
     /// How the whole is stopped.
     #[serde(default)]
     pub stop: WholeStop,
@@ -102,8 +105,11 @@ impl Definition {
     #[must_use]
     pub fn into_options(self, base: &Path, default_timeout: Duration) -> RunOptions {
         match self {
-            Self::Single(service) => {
-                RunOptions::single(service.into_options(base, default_timeout))
+            Self::Single(mut service) => {
+                let control = service.control.take().map(|control| control.below(base));
+                let mut options = RunOptions::single(service.into_options(base, default_timeout));
+                options.control = control.or(options.control);
+                options
             }
             Self::Several(services) => RunOptions {
                 name: services.name.unwrap_or_else(|| UNNAMED.to_owned()),
@@ -115,6 +121,7 @@ impl Definition {
                 timeout: services.stop.timeout.map(|timeout| timeout.0),
                 stop_when: None,
                 console: ConsoleOptions::default(),
+                control: services.control.map(|control| control.below(base)),
                 reread: None,
             },
         }
@@ -307,6 +314,7 @@ mod tests {
                 None,
             ),
             (table("a", "name = \"b\""), 3, "by its table", None),
+            (table("a", "control = true"), 3, "above the tables", None),
             (
                 "command = [\"a\"]\nafter = [\"b\"]".to_owned(),
                 2,

@@ -20,6 +20,7 @@ use super::ready::Ready;
 use super::restart::Restart;
 use super::setting::{CapabilityName, Limits, Processors, Ranged, Umask};
 use super::stop::Stop;
+use crate::control::ControlOptions;
 use crate::environment::Template;
 use crate::options::ServiceOptions;
 
@@ -87,6 +88,8 @@ pub struct Service {
     /// Services that are started as well; it starts once they are ready, and not at all where they fail.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// Whether and where there is a control socket; without it there is none.
+    pub control: Option<ControlOptions>,
     /// Whether it starts with winddown; otherwise when a service needs it, or somebody asks for it.
     pub autostart: Option<bool>,
     /// The sockets that it is given.
@@ -159,6 +162,12 @@ impl Service {
 
     /// Takes the name of its table.
     pub(super) fn in_table(&mut self, table: &str, text: &str) -> Result<(), DefinitionError> {
+        if self.control.is_some() {
+            let what =
+                "the control socket is that of all services: write `control` above the tables";
+            let path = ["service", table, "control"].map(str::to_owned);
+            return Err(DefinitionError::at(text, &path, what.to_owned()));
+        }
         let own = self.name.get_or_insert_with(|| table.to_owned());
         if own == table {
             return Ok(());

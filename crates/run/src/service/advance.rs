@@ -63,7 +63,9 @@ impl Service {
         }
         let captured = self.captured.as_ref();
         let rehearsal = self.common.rehearsal;
-        Run::start(&self.options, sockets, captured, &self.timeline, rehearsal).map(Box::new)
+        let run = Run::start(&self.options, sockets, captured, &self.timeline, rehearsal)?;
+        self.launches = self.launches.saturating_add(1);
+        Ok(Box::new(run))
     }
 
     /// Goes as far as it can; when to call again at the latest.

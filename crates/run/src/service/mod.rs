@@ -8,6 +8,7 @@ mod judge;
 mod ready;
 mod run;
 mod sockets;
+mod status;
 mod stopping;
 mod wishes;
 
@@ -46,6 +47,8 @@ pub(crate) struct Service {
     timeline: Timeline,
     common: Rc<Common>,
     restarts: Restarts,
+    /// How often its program was started.
+    launches: u32,
     sockets: Option<Sockets>,
     captured: Option<Captured>,
     stage: Stage,
@@ -90,6 +93,7 @@ impl Service {
             options: Rc::new(options),
             timeline,
             common: Rc::clone(common),
+            launches: 0,
             sockets: None,
             captured: None,
             stage: Stage::Down { failed: false },
@@ -178,6 +182,11 @@ impl Service {
     /// Why everything is to be stopped, once.
     pub(crate) fn take_shutdown(&mut self) -> Option<String> {
         self.wants_shutdown.take()
+    }
+
+    /// Writes down something that happened to it.
+    pub(crate) fn note(&self, what: String, now: Timestamp) {
+        self.timeline.add(now, what);
     }
 
     /// Passes a signal on to the program.

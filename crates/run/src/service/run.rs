@@ -124,6 +124,7 @@ pub(crate) struct Run {
     state: State,
     ready: Readiness,
     health: Option<HealthWatch>,
+    ready_by: Option<String>,
     tree: Tree,
     child: Child,
     started: Timestamp,
@@ -179,6 +180,7 @@ impl Run {
             state: State::Starting,
             ready,
             health: None,
+            ready_by: None,
             tree,
             child,
             started,
@@ -204,6 +206,11 @@ impl Run {
 
     pub(super) fn pid(&self) -> u32 {
         self.child.pid()
+    }
+
+    /// By what it is known to be ready.
+    pub(super) fn ready_by(&self) -> Option<&str> {
+        self.ready_by.as_deref()
     }
 
     pub(super) const fn started(&self) -> Timestamp {
@@ -336,6 +343,7 @@ impl Run {
         }
         if let Some(why) = self.ready.check(now, &self.tree) {
             self.timeline.add(now, format!("ready: {why}"));
+            self.ready_by = Some(why);
             self.apply(Input::Ready, None, now);
             self.watch_health(&Rc::clone(&self.options), now);
             return now;

@@ -12,10 +12,11 @@ use crate::error::Error;
 use crate::options::ServiceOptions;
 
 impl Service {
-    /// From now on it is to run; it waits until [`Service::start`].
+    /// From now on it is to run, and at once; it waits until [`Service::start`].
     pub(crate) fn want(&mut self) {
         self.wanted = true;
-        if matches!(self.stage, Stage::Down { .. }) {
+        if matches!(self.stage, Stage::Down { .. } | Stage::BackOff(_)) {
+            self.restarts.forgive();
             self.stage = Stage::Waiting;
         }
     }

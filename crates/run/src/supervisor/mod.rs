@@ -1,5 +1,6 @@
 //! The loop: one thread that waits for requests, for every service and for the time, all at once.
 
+mod control;
 mod operations;
 mod reload;
 mod warnings;
@@ -21,16 +22,19 @@ use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
 use crate::service::{Common, Service, StopRequest};
 use crate::timeline::{Observer, Timeline};
+use control::Control;
 
 use warnings::Warnings;
 
 /// The owners of what the loop waits for; services come after them.
 const REQUESTS: usize = 0;
 const LOGS: usize = 1;
-const FIRST_SERVICE: usize = 2;
+const CONTROL: usize = 2;
+const FIRST_SERVICE: usize = 3;
 
 /// Supervises services, from the first start until nothing of the last one is left.
 pub(crate) struct Supervisor {
+    name: String,
     host: Box<dyn Host>,
     services: Vec<Service>,
     order: Order,
@@ -49,6 +53,9 @@ pub(crate) struct Supervisor {
     warnings: Warnings,
     stop: Option<WholeStop>,
     begun: Timestamp,
+    control: Option<Control>,
+    /// What happens to all of it rather than to one service.
+    timeline: Timeline,
     told_running: bool,
     told_stopping: bool,
 }
@@ -80,10 +87,11 @@ impl Supervisor {
         options: RunOptions,
         host: Box<dyn Host>,
         requests: &Requests,
-        observer: Box<dyn Observer>,
+        mut observer: Box<dyn Observer>,
     ) -> Result<Outcome, Error> {
         let services = options.services.iter();
         let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
+        let control = control::open(&options, &mut observer)?;
         let observer = Rc::new(RefCell::new(observer));
         let warnings = Warnings::new()?;
         let common = Rc::new(Common {
@@ -105,6 +113,7 @@ impl Supervisor {
         poller.watch(REQUESTS, &requests.waitables())?;
         poller.watch(LOGS, &[&common.logs, warnings.waitable()])?;
         let mut supervisor = Self {
+            name: options.name,
             host,
             order,
             poller,
@@ -115,11 +124,13 @@ impl Supervisor {
             timeout: options.timeout,
             stop_when: options.stop_when,
             reread: options.reread,
+            timeline: Timeline::new("winddown", now, &observer),
             observer,
             common,
             warnings,
             stop: None,
             begun: now,
+            control,
             told_running: false,
             told_stopping: false,
         };
@@ -138,15 +149,18 @@ impl Supervisor {
             for request in requests.take() {
                 self.take(request, now);
             }
+            self.serve(now);
             while let Some(index) = self.dirty.pop_first() {
                 self.advance(index, now)?;
             }
             let rehearsal = self.rehearse(now);
             self.tell_running();
+            self.attend(now)?;
             if !self.dirty.is_empty() {
                 continue;
             }
-            if self.services.iter().all(Service::is_down) {
+            let held = self.stop.is_none() && self.control.as_ref().is_some_and(Control::holds);
+            if !held && self.services.iter().all(Service::is_down) {
                 return Ok(());
             }
             self.wait(rehearsal);
@@ -155,8 +169,13 @@ impl Supervisor {
 
     fn wait(&mut self, until: Timestamp) {
         let first = self.due.first().map_or(Timestamp::NEVER, |(at, _)| *at);
-        let owners = self.poller.wait(Monotonic.sleep_until(first.min(until)));
+        let clients = self.control.as_ref().map_or(Timestamp::NEVER, Control::due);
+        let until = first.min(until).min(clients);
+        let owners = self.poller.wait(Monotonic.sleep_until(until));
         let now = Monotonic.now();
+        if let (Some(control), true) = (&mut self.control, owners.contains(&CONTROL)) {
+            control.stir();
+        }
         if owners.contains(&LOGS) {
             self.look_at_logs(now);
         }
@@ -232,12 +251,7 @@ impl Supervisor {
             }
         }
         if let Some(mut request) = self.services[index].stop_wish().cloned() {
-            // Only those that are to stop as well are waited for.
-            let turn = self.order.stop(index, |other| match &self.services[other] {
-                other if other.is_wanted() => Standing::Down,
-                other => other.standing(),
-            });
-            if turn == Turn::Now {
+            if self.stop_turn(index) == Turn::Now {
                 let own = self.services[index].options().policy.timeout;
                 let whole = self.stop.as_ref();
                 request.until = whole.and_then(|stop| stop.until(index, own, now));
@@ -248,13 +262,24 @@ impl Supervisor {
         Ok(next)
     }
 
+    /// Whether a service may be asked to stop: only those that are to stop as well are waited for.
+    fn stop_turn(&self, index: usize) -> Turn {
+        self.order.stop(index, |other| match &self.services[other] {
+            other if other.is_wanted() => Standing::Down,
+            other => other.standing(),
+        })
+    }
+
     fn take(&mut self, request: Request, now: Timestamp) {
         match request {
             Request::Stop(arrival) => self.request_stop(arrival, now),
             Request::Reap => {
                 tree::reap();
             }
-            Request::Forward(Signal::Hup) if self.reread.is_some() => self.reload(now),
+            Request::Forward(Signal::Hup) if self.reread.is_some() => {
+                // What comes of it is on the timeline.
+                let _ = self.reload(now);
+            }
             Request::Forward(signal) => {
                 for service in &self.services {
                     service.forward(signal);

@@ -13,22 +13,31 @@ use crate::timeline::Timeline;
 
 impl Supervisor {
     /// Reads the definition again and applies what has changed with the least disturbance; one that is wrong changes nothing.
-    pub(super) fn reload(&mut self, now: Timestamp) {
-        let Some(reread) = self.reread.clone().filter(|_| self.stop.is_none()) else {
-            return;
+    ///
+    /// What has changed, for people.
+    ///
+    /// # Errors
+    /// Why nothing has, for people.
+    pub(super) fn reload(&mut self, now: Timestamp) -> Result<Vec<String>, String> {
+        if self.stop.is_some() {
+            return Err("winddown itself is being stopped".to_owned());
+        }
+        let Some(reread) = self.reread.clone() else {
+            return Err("there is no definition file to read again".to_owned());
         };
         self.host.reloading();
         let applied = reread.read().and_then(|options| {
             self.apply(options, now)
                 .map_err(|error: Error| error.to_string())
         });
-        let what = match applied {
+        let what = match &applied {
             Ok(changes) if changes.is_empty() => "reloaded: nothing has changed".to_owned(),
             Ok(changes) => format!("reloaded: {}", changes.join(", ")),
             Err(error) => format!("not reloaded, nothing has changed: {error}"),
         };
-        Timeline::new("winddown", self.begun, &self.observer).notice(now, what);
+        self.timeline.notice(now, what);
         self.host.running();
+        applied
     }
 
     /// What was changed, for people.

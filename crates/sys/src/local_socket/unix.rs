@@ -208,7 +208,10 @@ impl LocalStream {
                     thread::sleep(PAUSE);
                 }
                 Err(error) => {
-                    return Err(Error::os(format!("connecting to {}", path.display()), error));
+                    return Err(Error::os(
+                        format!("connecting to {}", path.display()),
+                        error,
+                    ));
                 }
             }
         }

@@ -59,12 +59,7 @@ impl Poller {
         Ok(())
     }
 
-    fn add(
-        &self,
-        owner: usize,
-        fd: BorrowedFd<'_>,
-        flags: epoll::EventFlags,
-    ) -> Result<(), Errno> {
+    fn add(&self, owner: usize, fd: BorrowedFd<'_>, flags: epoll::EventFlags) -> Result<(), Errno> {
         let data = epoll::EventData::new_u64(owner as u64);
         match epoll::add(&self.epoll, fd, data, flags) {
             Err(Errno::EXIST) => epoll::modify(&self.epoll, fd, data, flags),

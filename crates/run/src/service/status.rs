@@ -1,0 +1,98 @@
+//! How a service stands, for those who ask.
+
+use winddown_core::report::rounded;
+use winddown_core::{Clock, State, Timestamp, format_duration};
+use winddown_sys::Monotonic;
+
+use super::{Service, Stage};
+use crate::control::{LastStop, ServiceState, ServiceStatus};
+
+impl Service {
+    pub(crate) fn status(&self) -> ServiceStatus {
+        let now = Monotonic.now();
+        let run = match &self.stage {
+            Stage::Up(run) => Some(run),
+            _ => None,
+        };
+        let last_stop = match &self.last {
+            Some(Ok(ended)) => Some(LastStop {
+                verdict: ended.report.verdict,
+                at: ended.report.at,
+                asked_by: ended.asked.then(|| ended.report.asked_by.to_string()),
+                exit: ended.report.exit.clone(),
+            }),
+            _ => None,
+        };
+        let problem = match &self.last {
+            Some(Err(error)) => Some(error.to_string()),
+            _ => None,
+        };
+        ServiceStatus {
+            service: self.options.name.clone(),
+            state: self.state(),
+            awaits: self.awaits(now),
+            pid: run.map(|run| run.pid()),
+            seconds: run.map(|run| rounded(now.since(run.started()))),
+            ready_by: run.and_then(|run| run.ready_by().map(str::to_owned)),
+            restarts: self.launches.saturating_sub(1),
+            last_stop,
+            problem,
+        }
+    }
+
+    /// Whether another run of it is being started or stopped beside the one that is up.
+    pub(crate) fn is_being_replaced(&self) -> bool {
+        self.next.is_some() || !self.replaced.is_empty()
+    }
+
+    /// The process of its program.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match &self.stage {
+            Stage::Up(run) => Some(run.pid()),
+            _ => None,
+        }
+    }
+
+    fn state(&self) -> ServiceState {
+        match &self.stage {
+            Stage::Down { .. } if !self.is_down() => ServiceState::Stopping,
+            Stage::Down { failed: false } => ServiceState::Down,
+            Stage::Down { failed: true } => ServiceState::Failed,
+            Stage::Waiting => ServiceState::Waiting,
+            Stage::BackOff(_) => ServiceState::BackOff,
+            Stage::PreStart(_) => ServiceState::Starting,
+            Stage::PostStop(..) => ServiceState::Stopping,
+            Stage::Up(run) => match run.state() {
+                State::Idle | State::Starting => ServiceState::Starting,
+                State::Stopping | State::Stopped => ServiceState::Stopping,
+                _ if self.post_start.is_some() => ServiceState::Starting,
+                State::Running | State::Paused | State::Reloading => ServiceState::Ready,
+            },
+        }
+    }
+
+    /// What it waits for, as far as it knows without the others.
+    fn awaits(&self, now: Timestamp) -> Option<String> {
+        let within = |at: Timestamp| format_duration(at.since(now));
+        Some(match &self.stage {
+            Stage::Down { .. } if self.on_failure.is_some() => "its on-failure hook".to_owned(),
+            Stage::Down { .. } | Stage::Waiting => return None,
+            Stage::BackOff(at) => format!("its next start in {}", within(*at)),
+            Stage::PreStart(_) => "its pre-start hook".to_owned(),
+            Stage::PostStop(..) => "its post-stop hook".to_owned(),
+            Stage::Up(run) => match (run.state(), run.stop_deadline()) {
+                (_, Some(deadline)) => {
+                    format!("the end of its program, {} at most", within(deadline))
+                }
+                (State::Idle | State::Starting, None) => {
+                    let patience = run.started() + self.options.ready_timeout;
+                    format!("its program to be ready, {} at most", within(patience))
+                }
+                _ if self.post_start.is_some() => "its post-start hook".to_owned(),
+                _ if self.next.is_some() => "the program that is to replace it".to_owned(),
+                _ if !self.replaced.is_empty() => "the end of what it replaced".to_owned(),
+                _ => return None,
+            },
+        })
+    }
+}
