@@ -39,7 +39,7 @@ fn refused(arguments: &[&str], code: i32) -> String {
     said
 }
 
-const VERBS: [&str; 7] = [
+const VERBS: [&str; 12] = [
     "run",
     "rehearse",
     "history",
@@ -47,6 +47,11 @@ const VERBS: [&str; 7] = [
     "check",
     "completions",
     "man",
+    "status",
+    "start",
+    "stop",
+    "restart",
+    "reload",
 ];
 
 #[test]
