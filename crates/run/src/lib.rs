@@ -17,7 +17,6 @@ mod process;
 mod requests;
 mod service;
 mod supervisor;
-#[allow(dead_code, reason = "hooks, rungs and probes are built on it")]
 mod task;
 mod timeline;
 

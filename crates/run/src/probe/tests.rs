@@ -331,3 +331,25 @@ fn wd_120_checks_say_when_a_service_becomes_healthy_and_when_no_longer() {
     drop(listener);
     assert_eq!(next().0, Health::Unhealthy);
 }
+
+#[test]
+fn wd_123_no_check_begins_before_the_interval_is_over() {
+    let _watchdog = Watchdog::arm(Duration::from_secs(60));
+    let listener = listener();
+    let target = tcp(listener.local_addr().unwrap());
+    let rules = HealthRules {
+        interval: LONG,
+        ..HealthRules::default()
+    };
+    let begun = Monotonic.now();
+    let mut checks = Checks::new(Probe::new(options(target, LONG)), rules, begun, begun);
+    while checks.advance(begun).is_none() {
+        wait_any(&checks.sources().collect::<Vec<_>>(), None);
+    }
+    assert_eq!(checks.due(), begun + LONG);
+    let just_before = begun + (LONG - Duration::from_nanos(1));
+    assert_eq!(checks.advance(just_before), None);
+    assert_eq!(checks.sources().count(), 0);
+    checks.advance(begun + LONG);
+    assert_eq!(checks.due(), begun + LONG * 2);
+}
