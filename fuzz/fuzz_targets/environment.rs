@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use winddown_run::environment::{Template, parse};
+use winddown_core::environment::{Template, parse};
 
 fuzz_target!(|text: &str| {
     match parse(text) {

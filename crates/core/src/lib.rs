@@ -5,6 +5,7 @@
 
 mod budget;
 mod control_map;
+pub mod environment;
 pub mod exit;
 pub mod health;
 pub mod host;

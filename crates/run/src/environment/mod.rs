@@ -4,9 +4,6 @@
 //! value of the definition may refer to what came before it: `PATH = "/opt/bin:${PATH}"`. See [`Template`] for how it refers, and
 //! [`parse`] for how files are written.
 
-mod file;
-mod template;
-
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -15,8 +12,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use winddown_sys::process::VARIABLES_IGNORE_CASE;
 
-pub use file::{ParseError, parse};
-pub use template::{Template, TemplateError};
+pub use winddown_core::environment::{ParseError, Template, TemplateError, parse};
 
 /// A file of variables.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -246,7 +246,7 @@ impl fmt::Display for Exit {
 /// A process that this one started.
 ///
 /// Dropping it neither ends the process nor waits for it. A child that has ended stays a zombie until
-/// [`Child::try_wait`] or [`Tree::reap`](crate::tree::Tree::reap) is called.
+/// [`Child::try_wait`] or [`tree::reap`](crate::tree::reap) is called.
 #[derive(Debug)]
 pub struct Child {
     imp: imp::Child,

@@ -38,7 +38,7 @@ pub struct ParseError {
 ///
 /// # Examples
 /// ```
-/// use winddown_run::environment::parse;
+/// use winddown_core::environment::parse;
 ///
 /// let text = "# the database\nexport URL=postgres://db/$USER # no shell\nKEY=\"a\\tb\"\n";
 /// let expected = [("URL", "postgres://db/$USER"), ("KEY", "a\tb")];

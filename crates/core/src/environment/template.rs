@@ -16,7 +16,7 @@ use thiserror::Error;
 ///
 /// ```
 /// use std::ffi::OsStr;
-/// use winddown_run::environment::Template;
+/// use winddown_core::environment::Template;
 ///
 /// let template: Template = "${HOME}/bin costs $5, not $${HOME}".parse().unwrap();
 /// let text = template.expand(|name| (name == "HOME").then_some(OsStr::new("/root")));
