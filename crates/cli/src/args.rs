@@ -10,8 +10,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use winddown_core::{Signal, exit::EXIT_CODES, parse_duration};
 
-pub(crate) use control::{ControlArgs, OperationArgs, ReloadArgs, RestartArgs, StatusArgs};
-use control::{RELOAD_ABOUT, RESTART_ABOUT, START_ABOUT, STATUS_ABOUT, STOP_ABOUT};
+pub(crate) use control::{
+    ControlArgs, LogsArgs, OperationArgs, ReloadArgs, RestartArgs, RotateLogsArgs, StatusArgs,
+};
+use control::{
+    LOGS_ABOUT, RELOAD_ABOUT, RESTART_ABOUT, ROTATE_LOGS_ABOUT, START_ABOUT, STATUS_ABOUT,
+    STOP_ABOUT,
+};
 
 /// Make every stop request reach a program, bound the stop, prove that nothing is left, and say what happened.
 #[derive(Debug, Parser)]
@@ -57,6 +62,12 @@ pub(crate) enum Verb {
     /// Have a running winddown read its definition again
     #[command(long_about = RELOAD_ABOUT)]
     Reload(ReloadArgs),
+    /// Show what a service of a running winddown writes
+    #[command(long_about = LOGS_ABOUT)]
+    Logs(LogsArgs),
+    /// Begin new log files for a service of a running winddown
+    #[command(long_about = ROTATE_LOGS_ABOUT)]
+    RotateLogs(RotateLogsArgs),
     /// Show the reports of the last stops
     #[command(long_about = HISTORY_ABOUT)]
     History(HistoryArgs),

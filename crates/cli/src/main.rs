@@ -24,6 +24,8 @@ fn main() -> ExitCode {
         Verb::Stop(args) => verb::operation::stop(args, cli.output),
         Verb::Restart(args) => verb::operation::restart(args, cli.output),
         Verb::Reload(args) => verb::operation::reload(&args, cli.output),
+        Verb::Logs(args) => verb::logs::main(args, cli.output),
+        Verb::RotateLogs(args) => verb::operation::rotate_logs(args, cli.output),
         Verb::History(args) => verb::history::main(&args, cli.output),
         Verb::Host => verb::host::main(cli.output),
         Verb::Check(args) => verb::check::main(&args, cli.output),

@@ -39,7 +39,7 @@ fn refused(arguments: &[&str], code: i32) -> String {
     said
 }
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 14] = [
     "run",
     "rehearse",
     "history",
@@ -52,6 +52,8 @@ const VERBS: [&str; 12] = [
     "stop",
     "restart",
     "reload",
+    "logs",
+    "rotate-logs",
 ];
 
 #[test]

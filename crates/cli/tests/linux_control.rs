@@ -308,6 +308,84 @@ fn wd_172_only_the_socket_of_a_dead_winddown_is_replaced() {
     assert_eq!(End::of(nobody.unwrap()).code(), Some(3));
 }
 
+/// The last lines, those that come, also after a restart; and new files on demand.
+#[test]
+fn logs_are_shown_and_followed() {
+    let running = Running::start(
+        r#"
+        [service.web]
+        command = ["STUBBORN", "graceful"]
+        logs = { file = "web.log" }
+        [service.plain]
+        command = ["STUBBORN", "graceful"]
+        "#,
+    );
+    running.wait_for_state("web", "ready");
+    until("its first line", || {
+        let end = running.ask(&["logs", "web"]);
+        (end.stdout == "ready\n").then_some(())
+    });
+    let mut follow = running.place.winddown(["logs", "web", "-f", "-n", "0"]);
+    follow.env("WINDDOWN_CONTROL", running.socket());
+    let mut follow = follow.spawn().unwrap();
+    // It has nothing to show yet: that it follows is known by a line that comes.
+    let mut connected = running.connect();
+    exchange(&mut connected, r#"{"verb":"status"}"#);
+    until("a line that was followed", || {
+        running.json(&["restart", "web"]);
+        let mut first = [0];
+        let ready = has_written(&follow);
+        (ready && follow.stdout.as_mut().unwrap().read(&mut first).unwrap() == 1).then_some(())
+    });
+    support::read_until(follow.stdout.as_mut().unwrap(), "stopped\nready\n");
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+
+    let lines = running.ask(&["logs", "web", "-n", "2", "--output", "json"]);
+    let lines: Vec<Value> = lines
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let texts: Vec<_> = lines
+        .iter()
+        .map(|line| line["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts, ["stopped", "ready"]);
+    assert_eq!(lines[0]["stream"], "stdout");
+
+    running.json(&["rotate-logs", "web"]);
+    until("an old file", || {
+        let mut files = fs::read_dir(running.place.directory.path()).unwrap();
+        let old = files.find(|file| {
+            let name = file.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with("web.log.")
+        });
+        old.map(drop)
+    });
+    for verb in ["logs", "rotate-logs"] {
+        let end = running.ask(&[verb, "plain"]);
+        assert_eq!(end.code(), Some(1), "{end:#?}");
+        assert!(end.stderr.contains("[logs]"), "{end:#?}");
+    }
+    running.end();
+}
+
+/// Whether a child has written something.
+fn has_written(child: &Child) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(child.stdout.as_ref().unwrap(), PollFlags::IN)];
+    poll(
+        &mut fds,
+        Some(&Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        }),
+    )
+    .unwrap()
+        > 0
+}
+
 /// WD-170: nobody else can reach the socket, and one is not put where others could replace it.
 #[test]
 fn wd_170_the_socket_is_the_owners_alone() {

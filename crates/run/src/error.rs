@@ -24,6 +24,14 @@ pub enum Error {
         "the host passed no socket named `{0}`: give it an address, or name it so in the host's socket unit"
     )]
     NoSuchSocket(String),
+    /// winddown does not read the output of a service, which goes to its own streams.
+    #[error(
+        "the output of `{0}` goes where winddown's own goes, and is not kept: give it a `file` in [logs]"
+    )]
+    NotCaptured(String),
+    /// A service has written nothing yet, since it was never started.
+    #[error("`{0}` was not started yet, and has written nothing")]
+    NoOutputYet(String),
     /// The environment names no place for a control socket.
     #[error(
         "there is no usual place for it, since XDG_RUNTIME_DIR is not set: give --control a path"

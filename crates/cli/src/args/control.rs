@@ -40,6 +40,18 @@ pub(crate) const RELOAD_ABOUT: &str = "\
 Have a running winddown read its definition again, and apply what has changed with the least disturbance. A definition that is wrong \
 changes nothing.";
 
+pub(crate) const LOGS_ABOUT: &str = "\
+Show the last lines that a service of a running winddown wrote, and with --follow those that it writes from now on, also after a restart. \
+winddown keeps the last lines of a service in memory, up to 64 KiB, if its output goes to a file or the system's log, or is shown with \
+--log-prefix.
+
+Whoever reads slowly holds up nobody: lines are left out, and it is said how many.
+
+With --output json each line is a JSON object of its own.";
+
+pub(crate) const ROTATE_LOGS_ABOUT: &str = "\
+Set aside the files that the output of a service goes to, and begin new ones; what [logs] says of old files holds for them.";
+
 /// Which winddown to ask.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ControlArgs {
@@ -89,6 +101,34 @@ pub(crate) struct RestartArgs {
     /// Start the new program first, and stop the old one once the new one is ready
     #[arg(long)]
     pub(crate) overlap: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+
+    /// Go on with what it writes from now on
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+
+    /// How many lines of the past to show
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub(crate) lines: usize,
+
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateLogsArgs {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
 }
 
 #[derive(Debug, Args)]

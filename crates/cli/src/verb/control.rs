@@ -19,7 +19,7 @@ pub(crate) fn ask(
     request: &Request,
     output: Output,
 ) -> Result<Answer, Problem> {
-    let mut client = Client::connect(&find(args)?)?;
+    let mut client = connect(args)?;
     client.ask(request)?;
     let mut progress = Progress {
         begun: Instant::now(),
@@ -32,15 +32,26 @@ pub(crate) fn ask(
             Some(Answer::Progress { service, what }) => {
                 progress.waiting += &format!("{service}: {what}\n");
             }
-            Some(Answer::Error { error, what, hint }) => {
-                let problem = Problem::new(error.exit_code(), what);
-                return Err(match hint {
-                    Some(hint) => problem.hint(hint),
-                    None => problem,
-                });
-            }
-            Some(last) => return Ok(last),
+            Some(last) => return granted(last),
         }
+    }
+}
+
+pub(crate) fn connect(args: &ControlArgs) -> Result<Client, Problem> {
+    Ok(Client::connect(&find(args)?)?)
+}
+
+/// The answer, where it is not an error.
+pub(crate) fn granted(answer: Answer) -> Result<Answer, Problem> {
+    match answer {
+        Answer::Error { error, what, hint } => {
+            let problem = Problem::new(error.exit_code(), what);
+            Err(match hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            })
+        }
+        other => Ok(other),
     }
 }
 

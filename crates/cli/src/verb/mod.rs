@@ -12,6 +12,7 @@ pub(crate) mod completions;
 mod control;
 pub(crate) mod history;
 pub(crate) mod host;
+pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod operation;
 pub(crate) mod rehearse;

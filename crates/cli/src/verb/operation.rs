@@ -1,10 +1,10 @@
-//! `winddown start`, `stop`, `restart` and `reload`.
+//! `winddown start`, `stop`, `restart`, `reload` and `rotate-logs`.
 
 use std::process::ExitCode;
 
 use winddown_run::control::{Answer, Operation, Request, Restart};
 
-use crate::args::{ControlArgs, OperationArgs, Output, ReloadArgs, RestartArgs};
+use crate::args::{ControlArgs, OperationArgs, Output, ReloadArgs, RestartArgs, RotateLogsArgs};
 use crate::output::{Problem, print, print_json};
 use crate::verb::control::ask;
 use crate::verb::status::table;
@@ -31,6 +31,11 @@ pub(crate) fn restart(args: RestartArgs, output: Output) -> Result<ExitCode, Pro
 
 pub(crate) fn reload(args: &ReloadArgs, output: Output) -> Result<ExitCode, Problem> {
     carry_out(&args.control, &Request::Reload {}, output)
+}
+
+pub(crate) fn rotate_logs(args: RotateLogsArgs, output: Output) -> Result<ExitCode, Problem> {
+    let service = args.service;
+    carry_out(&args.control, &Request::RotateLogs { service }, output)
 }
 
 fn operation(args: OperationArgs) -> (ControlArgs, Operation) {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use client::{Client, running};
 pub use error::ControlError;
 pub use protocol::{
-    Answer, LastStop, MAX_REQUEST, Operation, Refusal, Request, Restart, ServiceState,
+    Answer, LastStop, Logs, MAX_REQUEST, Operation, Refusal, Request, Restart, ServiceState,
     ServiceStatus, VERSION, Winddown,
 };
 pub(crate) use server::{ClientId, Server};

@@ -1,6 +1,6 @@
 //! What goes over a control socket: JSON, one request or answer a line, in UTF-8.
 //!
-//! A request has one last answer: `status`, `done` or `error`. Before it there may be any number of `progress`.
+//! A request has one last answer: `status`, `done` or `error`. Before it there may be any number of `progress`, `line` and `lost`.
 
 use jiff::Timestamp as WallTime;
 use schemars::JsonSchema;
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use winddown_core::exit::{self, ExitCode};
 use winddown_core::report::{ExitRecord, Verdict};
+
+use crate::logs::Output;
 
 /// The version of the protocol. It changes when something is taken away or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -34,6 +36,13 @@ pub enum Request {
     Restart(Restart),
     /// To read the definition again.
     Reload {},
+    /// The last lines that a service wrote, and those that it writes from now on.
+    Logs(Logs),
+    /// To set the files aside that the output of a service goes to, and to begin new ones.
+    RotateLogs {
+        /// The service's name.
+        service: String,
+    },
 }
 
 /// The service that an operation is about.
@@ -59,6 +68,24 @@ pub struct Restart {
     /// Whether the answer comes once it is done; otherwise once it has begun.
     #[serde(default = "yes")]
     pub wait: bool,
+}
+
+/// What a service wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logs {
+    /// The service's name.
+    pub service: String,
+    /// Whether more lines follow as they come; otherwise there are only those of the past.
+    #[serde(default)]
+    pub follow: bool,
+    /// How many lines of the past, as far as they are kept.
+    #[serde(default = "ten")]
+    pub lines: usize,
+}
+
+const fn ten() -> usize {
+    10
 }
 
 const fn yes() -> bool {
@@ -106,6 +133,27 @@ pub enum Answer {
         /// What.
         what: String,
     },
+    /// A line that a service wrote; more follows.
+    Line {
+        /// Which service.
+        service: String,
+        /// When winddown read it.
+        time: WallTime,
+        /// Which of its streams.
+        stream: Output,
+        /// What it wrote, without the line's end. Bytes that are not UTF-8 are replaced.
+        text: String,
+        /// Whether more of this line follows.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        partial: bool,
+    },
+    /// So many lines are left out, since the client was too slow; more follows.
+    Lost {
+        /// Which service's.
+        service: String,
+        /// How many.
+        lines: u64,
+    },
     /// How services stand.
     Status {
         /// The winddown that supervises them.
@@ -145,7 +193,10 @@ impl Answer {
     /// Whether nothing follows.
     #[must_use]
     pub const fn is_last(&self) -> bool {
-        !matches!(self, Self::Progress { .. })
+        !matches!(
+            self,
+            Self::Progress { .. } | Self::Line { .. } | Self::Lost { .. }
+        )
     }
 
     /// The line that says this.

@@ -15,6 +15,8 @@ use crate::error::Error;
 const MOST_CLIENTS: usize = 64;
 /// How long a client may take to ask, or to take its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How much may wait for a client that follows before it gets no more.
+const ENOUGH: usize = 256 * 1024;
 /// How long no client is let in when the system refuses to.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -34,6 +36,8 @@ struct Client {
     received: Vec<u8>,
     /// Whether its request has yet to be answered.
     busy: bool,
+    /// Whether its request goes on until it leaves.
+    follows: bool,
     /// Whether it will send nothing more.
     ended: bool,
     /// Whether it is to go as soon as it has its answer.
@@ -95,6 +99,24 @@ impl Server {
         }
     }
 
+    /// Lets a client take its answers as slowly as it likes, and for as long as it stays.
+    pub(crate) fn let_follow(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.follows = true;
+        }
+    }
+
+    /// Whether a client is there that can take more; `None` once it has left.
+    pub(crate) fn takes_more(&self, id: ClientId) -> Option<bool> {
+        let client = self.clients.get(&id).filter(|client| !client.ended)?;
+        Some(client.stream.unsent() < ENOUGH)
+    }
+
+    /// Cuts a client off.
+    pub(crate) fn remove(&mut self, id: ClientId) {
+        self.clients.remove(&id);
+    }
+
     fn has_room(&self) -> bool {
         self.clients.len() < MOST_CLIENTS || self.longest_idle().is_some()
     }
@@ -136,6 +158,7 @@ impl Server {
             stream,
             received: Vec::new(),
             busy: false,
+            follows: false,
             ended: false,
             leaving: false,
             active: now,
@@ -197,6 +220,7 @@ impl Client {
     fn answer(&mut self, answer: &Answer, now: Timestamp) -> bool {
         if answer.is_last() {
             self.busy = false;
+            self.follows = false;
             self.active = now;
         }
         self.stream.send(answer.line().as_bytes()).is_ok()
@@ -209,7 +233,8 @@ impl Client {
 
     /// When its patience ends: a client whose request is being carried out has none to lose.
     fn due(&self) -> Option<Timestamp> {
-        (!self.busy || self.stream.unsent() > 0).then(|| self.active + PATIENCE)
+        let waits = !self.busy || (self.stream.unsent() > 0 && !self.follows);
+        waits.then(|| self.active + PATIENCE)
     }
 
     fn origin(&self, request: &Request) -> Origin {
@@ -219,6 +244,8 @@ impl Client {
             Request::Stop(_) => "stop",
             Request::Restart(_) => "restart",
             Request::Reload {} => "reload",
+            Request::Logs(_) => "logs",
+            Request::RotateLogs { .. } => "rotate-logs",
         };
         let peer = self.stream.peer();
         Origin {

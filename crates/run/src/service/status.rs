@@ -6,6 +6,8 @@ use winddown_sys::Monotonic;
 
 use super::{Service, Stage};
 use crate::control::{LastStop, ServiceState, ServiceStatus};
+use crate::error::Error;
+use crate::logs::{Captured, Subscription};
 
 impl Service {
     pub(crate) fn status(&self) -> ServiceStatus {
@@ -37,6 +39,32 @@ impl Service {
             restarts: self.launches.saturating_sub(1),
             last_stop,
             problem,
+        }
+    }
+
+    /// The last `last` lines that it wrote, and those that it writes from now on.
+    ///
+    /// # Errors
+    /// Where nobody reads its output.
+    pub(crate) fn subscribe(&self, last: usize) -> Result<Subscription, Error> {
+        Ok(self.captured()?.subscribe(last)?)
+    }
+
+    /// Begins new files for its output.
+    ///
+    /// # Errors
+    /// Where nobody reads its output.
+    pub(crate) fn rotate_logs(&self) -> Result<(), Error> {
+        self.captured()?.rotate();
+        Ok(())
+    }
+
+    fn captured(&self) -> Result<&Captured, Error> {
+        let name = || self.options.name.clone();
+        match (&self.captured, self.options.logs.captures()) {
+            (Some(captured), _) => Ok(captured),
+            (None, true) => Err(Error::NoOutputYet(name())),
+            (None, false) => Err(Error::NotCaptured(name())),
         }
     }
 

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use winddown_core::order::{Need, Standing, Turn};
 use winddown_core::{Arrival, Origin, Timestamp};
+use winddown_sys::Waitable;
 
 use super::{CONTROL, Supervisor};
 use crate::control::{
-    Answer, ClientId, ControlOptions, Operation, Refusal, Request, Restart, Server, ServiceStatus,
-    Tap, Winddown, address,
+    Answer, ClientId, ControlOptions, Logs, Operation, Refusal, Request, Restart, Server,
+    ServiceStatus, Tap, Winddown, address,
 };
 use crate::error::Error;
+use crate::logs::{News, Subscription};
 use crate::options::RunOptions;
 use crate::service::StopRequest;
 use crate::timeline::{Moment, Observer};
@@ -20,10 +22,20 @@ pub(super) struct Control {
     server: Server,
     tap: Tap,
     pending: Vec<Pending>,
+    followers: Vec<Follower>,
     /// Services that somebody has stopped and that may be started again: winddown stays for them.
     held: BTreeSet<usize>,
     /// Whether what the server waits for may have changed.
     stirred: bool,
+}
+
+/// Who reads what a service writes.
+struct Follower {
+    client: ClientId,
+    service: String,
+    lines: Subscription,
+    /// Whether it stays for what comes.
+    stays: bool,
 }
 
 /// Something that takes time.
@@ -71,6 +83,60 @@ impl Control {
         self.server.answer(client, answer, now);
     }
 
+    fn sources(&self) -> Vec<&dyn Waitable> {
+        let mut sources = self.server.sources();
+        let followers = self.followers.iter();
+        let hungry = followers.filter(|it| self.server.takes_more(it.client) == Some(true));
+        sources.extend(hungry.map(|it| &it.lines as &dyn Waitable));
+        sources
+    }
+
+    /// Gives those who follow a service what it has written.
+    fn feed(&mut self, now: Timestamp) {
+        for follower in std::mem::take(&mut self.followers) {
+            let client = follower.client;
+            match self.server.takes_more(client) {
+                None if follower.stays => {
+                    self.stirred = true;
+                    self.server.remove(client);
+                    continue;
+                }
+                Some(false) => {}
+                None | Some(true) => {
+                    let news = follower.lines.take();
+                    self.tell(&follower, news, now);
+                }
+            }
+            if follower.stays {
+                self.followers.push(follower);
+            } else {
+                let done = Answer::Done {
+                    services: Vec::new(),
+                    changes: Vec::new(),
+                };
+                self.answer(client, &done, now);
+            }
+        }
+    }
+
+    fn tell(&mut self, follower: &Follower, news: News, now: Timestamp) {
+        let service = &follower.service;
+        let lost = (news.lost > 0).then(|| Answer::Lost {
+            service: service.clone(),
+            lines: news.lost,
+        });
+        let lines = news.lines.iter().map(|line| Answer::Line {
+            service: service.clone(),
+            time: line.time,
+            stream: line.output,
+            text: String::from_utf8_lossy(&line.text).into_owned(),
+            partial: line.partial,
+        });
+        for answer in lost.into_iter().chain(lines) {
+            self.answer(follower.client, &answer, now);
+        }
+    }
+
     /// Notes something that takes time. What it contradicts will not be done any more.
     fn add(&mut self, new: Pending, now: Timestamp) {
         let (overtaken, kept) = std::mem::take(&mut self.pending)
@@ -115,6 +181,7 @@ pub(super) fn open(
                 server,
                 tap,
                 pending: Vec::new(),
+                followers: Vec::new(),
                 held: BTreeSet::new(),
                 stirred: true,
             }))
@@ -179,11 +246,12 @@ impl Supervisor {
             }
         }
         control.tap.open(!control.pending.is_empty());
+        control.feed(now);
         control
             .held
             .retain(|index| !self.services[*index].is_wanted());
         if std::mem::take(&mut control.stirred) {
-            self.poller.watch(CONTROL, &control.server.sources())?;
+            self.poller.watch(CONTROL, &control.sources())?;
         }
         self.control = Some(control);
         Ok(())
@@ -201,6 +269,10 @@ impl Supervisor {
         let (service, wait) = match &request {
             Request::Status { service } => return Some(self.status(service.as_deref())),
             Request::Reload {} => return Some(self.reload_for(&origin, now)),
+            Request::Logs(logs) => return self.follow(control, client, logs),
+            Request::RotateLogs { service } => {
+                return Some(self.rotate_logs(service, &origin, now));
+            }
             Request::Start(Operation { service, wait })
             | Request::Stop(Operation { service, wait })
             | Request::Restart(Restart { service, wait, .. }) => (service, *wait),
@@ -225,7 +297,7 @@ impl Supervisor {
             Request::Restart(Restart { overlap: true, .. }) => {
                 let before = self.services[index].pid();
                 if let Err(error) = self.replace_service(index) {
-                    return Some(Answer::error(Refusal::Failed, error.to_string()));
+                    return Some(refused(&error));
                 }
                 (Goal::Replaced(before), BTreeSet::from([index]))
             }
@@ -395,6 +467,42 @@ impl Supervisor {
         }
     }
 
+    /// Begins to give a client what a service writes.
+    fn follow(&self, control: &mut Control, client: ClientId, logs: &Logs) -> Option<Answer> {
+        let Some(index) = self.index_of(&logs.service) else {
+            return Some(self.no_service(&logs.service));
+        };
+        match self.services[index].subscribe(logs.lines) {
+            Ok(lines) => {
+                if logs.follow {
+                    control.server.let_follow(client);
+                }
+                control.followers.push(Follower {
+                    client,
+                    service: logs.service.clone(),
+                    lines,
+                    stays: logs.follow,
+                });
+                None
+            }
+            Err(error) => Some(refused(&error)),
+        }
+    }
+
+    fn rotate_logs(&self, name: &str, origin: &Origin, now: Timestamp) -> Answer {
+        let Some(index) = self.index_of(name) else {
+            return self.no_service(name);
+        };
+        self.services[index].note(format!("asked for: {origin}"), now);
+        match self.services[index].rotate_logs() {
+            Ok(()) => Answer::Done {
+                services: vec![self.status_of(index)],
+                changes: Vec::new(),
+            },
+            Err(error) => refused(&error),
+        }
+    }
+
     fn is_going_down(&self, index: usize) -> bool {
         let service = &self.services[index];
         !service.is_wanted() && service.standing() == Standing::Stopping
@@ -442,6 +550,10 @@ impl Supervisor {
         }
         all
     }
+}
+
+fn refused(error: &Error) -> Answer {
+    Answer::error(Refusal::Failed, error.to_string())
 }
 
 fn stopping() -> Answer {
