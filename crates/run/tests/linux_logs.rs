@@ -352,7 +352,7 @@ fn wd_155_when_time_is_up_the_summary_says_what_is_not_written() {
 }
 
 #[test]
-fn wd_151_a_file_that_logrotate_moves_is_begun_anew() {
+fn wd_151_a_file_that_logrotate_moves_or_somebody_removes_is_begun_anew() {
     let bench = Bench::new();
     let captured = bench.open(&bench.options(Rotation::default()));
     bench.sh(&captured, "echo one");
@@ -360,6 +360,9 @@ fn wd_151_a_file_that_logrotate_moves_is_begun_anew() {
     bench.sh(&captured, "echo two");
     assert_eq!(fs::read(bench.path("a.log.1")).unwrap(), b"one\n");
     assert_eq!(fs::read(bench.path("a.log")).unwrap(), b"two\n");
+    fs::remove_file(bench.path("a.log")).unwrap();
+    bench.sh(&captured, "echo three");
+    assert_eq!(fs::read(bench.path("a.log")).unwrap(), b"three\n");
     bench.end();
 }
 

@@ -89,7 +89,7 @@ impl Pipes {
         let (theirs, wake) = (Arc::clone(&shared), Arc::clone(&self.wake));
         let thread = thread::Builder::new()
             .name(format!("winddown-pipe-{id}"))
-            .stack_size(64 * 1024)
+            .stack_size(128 * 1024)
             .spawn(move || read(file, &theirs, &wake))
             .map_err(|error| Error::os("starting a thread for a pipe", error))?;
         self.pipes.insert(id, Pipe { shared, thread });

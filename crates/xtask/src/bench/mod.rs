@@ -3,6 +3,7 @@
 mod child;
 mod ends;
 mod idle;
+mod logs;
 mod measure;
 mod peers;
 mod processes;
@@ -70,6 +71,18 @@ pub(crate) enum Bench {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Capture the output of a program that prints at a rate, with rotation and compression, and compare every byte.
+    Logs {
+        /// How long it prints before it is asked to stop.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+        seconds: u64,
+        /// How much it prints in a second, in MB.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+        megabytes: u64,
+        /// How to print the result.
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -97,6 +110,11 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Error> {
             let children = usize::from(children);
             supervise::run(what, rounds, seconds, children, done)
         }),
+        Bench::Logs {
+            seconds,
+            megabytes,
+            output,
+        } => logs::run(seconds, megabytes, output),
     };
     let mut session = Session::default();
     session.take_census();
