@@ -364,6 +364,9 @@ mod tests {
             let time: Timestamp = text.parse().unwrap();
             SECONDS.store(time.as_second(), Ordering::Relaxed);
         };
+        set("2026-11-22T22:00:00Z");
+        bench.store.begin().unwrap();
+        // What is still empty begins with the first output.
         set("2026-11-23T22:00:00Z");
         bench.write(b"evening\n");
         set("2026-11-23T23:59:59Z");

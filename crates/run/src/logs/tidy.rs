@@ -164,6 +164,8 @@ mod tests {
         // Cut off in the middle of compressing.
         fs::write(file("3T000000.000Z"), "three").unwrap();
         fs::write(file("3T000000.000Z.gz.unfinished"), "half").unwrap();
+        // And then its original was removed.
+        fs::write(file("4T000000.000Z.gz.unfinished"), "half").unwrap();
 
         let rotation = Rotation {
             keep: Some(3),
