@@ -68,10 +68,9 @@ impl History {
             return Err(failure(&self.directory)(too_large));
         }
         let directory = self.directory.join(name::of_service(&report.service));
-        let is_new = !directory.exists();
-        for made in [&self.directory, &directory] {
-            storage::create_private_directory(made).map_err(failure(made))?;
-        }
+        let create = |path: &Path| storage::create_private_directory(path).map_err(failure(path));
+        create(&self.directory)?;
+        let is_new = create(&directory)?;
         let sync = report.verdict != Verdict::Graceful
             && self.synced.is_none_or(|last| last.elapsed() >= SYNC_GAP);
         let id = name::of_report(report);

@@ -5,25 +5,32 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use object::read::{Object, ReadCache};
+use object::Endianness;
+use object::elf::{FileHeader32, FileHeader64};
+use object::read::elf::{FileHeader, SectionHeader};
+use object::read::{FileKind, ReadCache};
 use winddown_core::Signal;
 
 use super::{Evidence, Facts, Runtime, State, ThreadEvidence};
 use crate::process::procfs;
 use crate::signal;
 
+const USUAL_SIZE: usize = 4096;
+const LARGEST: u64 = 1 << 20;
 const MAX_COMMAND: u64 = 4096;
 const MAX_THREADS: usize = 64;
 const MAX_FRAMES: usize = 32;
 
 pub(super) fn facts(pid: u32) -> Option<Facts> {
+    // The status of its first thread.
     let status = read(&format!("/proc/{pid}/status"))?;
     let threads = procfs::threads(pid).ok()?;
     let blocked = threads
         .iter()
+        .filter(|thread| **thread != pid)
         .filter_map(|thread| read(&format!("/proc/{pid}/task/{thread}/status")))
         .filter_map(|status| mask(&status, "SigBlk"))
-        .fold(u64::MAX, |all, one| all & one);
+        .fold(mask(&status, "SigBlk")?, |all, one| all & one);
     let awaited = threads
         .iter()
         .filter_map(|thread| awaited(pid, *thread))
@@ -81,8 +88,11 @@ fn thread(pid: u32, tid: u32) -> Option<ThreadEvidence> {
     })
 }
 
+/// A file of `/proc`, whose size the system does not tell: with room for most of them it takes two calls, else a dozen.
 fn read(path: &str) -> Option<String> {
-    let bytes = fs::read(path).ok()?;
+    let mut bytes = Vec::with_capacity(USUAL_SIZE);
+    let file = File::open(path).ok()?;
+    file.take(LARGEST).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -135,16 +145,30 @@ fn runtime(pid: u32) -> Option<Runtime> {
     }
 }
 
+/// By the names of its sections, which are read at once: the program is about to be asked to stop, and waits for this.
 fn is_go(executable: &Path) -> bool {
     let Ok(file) = File::open(executable) else {
         return false;
     };
-    let cache = ReadCache::new(file);
-    object::File::parse(&cache).is_ok_and(|object| {
-        [".go.buildinfo", ".note.go.buildid"]
-            .iter()
-            .any(|section| object.section_by_name(section).is_some())
-    })
+    let file = ReadCache::new(file);
+    let names = match FileKind::parse(&file) {
+        Ok(FileKind::Elf64) => section_names::<FileHeader64<Endianness>>(&file),
+        Ok(FileKind::Elf32) => section_names::<FileHeader32<Endianness>>(&file),
+        _ => return false,
+    };
+    let is_of_go = |name: &[u8]| matches!(name, b".go.buildinfo" | b".note.go.buildid");
+    names.is_ok_and(|names| names.split(|byte| *byte == 0).any(is_of_go))
+}
+
+fn section_names<Elf: FileHeader>(file: &ReadCache<File>) -> object::Result<&[u8]> {
+    let header = Elf::parse(file)?;
+    let endian = header.endian()?;
+    let sections = header.section_headers(endian, file)?;
+    let names = header.shstrndx(endian, file)?;
+    match sections.get(names as usize) {
+        Some(names) => names.data(endian, file),
+        None => Ok(&[]),
+    }
 }
 
 #[cfg(test)]

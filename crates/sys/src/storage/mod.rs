@@ -4,7 +4,7 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod imp;
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,28 +29,33 @@ pub fn state_directory() -> Option<PathBuf> {
 }
 
 /// Makes `path` a directory that only this process's user (on Windows also administrators and the system) can use, with the
-/// directories above it that are missing.
+/// directories above it that are missing. Whether it was not there before.
 ///
 /// # Errors
 /// [`io::ErrorKind::PermissionDenied`] for one that is there already and is a link, belongs to somebody else, or that others
 /// may write to: what is kept in it could not be trusted. On Windows, only its kind and its owner are looked at. Otherwise
 /// what the system says.
-pub fn create_private_directory(path: &Path) -> io::Result<()> {
-    if path.symlink_metadata().is_err() {
-        if let Some(parent) = path.parent() {
-            let mut builder = DirBuilder::new();
-            imp::owner_only(&mut builder);
-            builder.recursive(true).create(parent)?;
-        }
-        match imp::create_directory(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+pub fn create_private_directory(path: &Path) -> io::Result<bool> {
+    let (metadata, is_new) = match path.symlink_metadata() {
+        Ok(metadata) => (metadata, false),
+        Err(_) => (create(path)?, true),
+    };
+    if !metadata.is_dir() {
+        return Err(untrusted("it is not a directory"));
     }
-    let metadata = path.symlink_metadata()?;
-    match metadata.is_dir() {
-        true => imp::refuse_foreign(path, &metadata),
-        false => Err(untrusted("it is not a directory")),
+    imp::refuse_foreign(path, &metadata)?;
+    Ok(is_new)
+}
+
+fn create(path: &Path) -> io::Result<Metadata> {
+    if let Some(parent) = path.parent() {
+        let mut builder = DirBuilder::new();
+        imp::owner_only(&mut builder);
+        builder.recursive(true).create(parent)?;
+    }
+    match imp::create_directory(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => path.symlink_metadata(),
     }
 }
 
@@ -89,8 +94,8 @@ mod tests {
     fn a_private_directory_is_made_once_and_accepted_again() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a/b/c");
-        create_private_directory(&path).unwrap();
-        create_private_directory(&path).unwrap();
+        assert!(create_private_directory(&path).unwrap());
+        assert!(!create_private_directory(&path).unwrap());
         assert!(path.is_dir());
         create_private_file(&path.join("file")).unwrap();
         let again = create_private_file(&path.join("file")).unwrap_err();
