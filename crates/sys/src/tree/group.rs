@@ -88,6 +88,10 @@ impl Group {
 
     /// Removes a group after those below it. One that is not empty stays, as its processes do.
     pub(crate) fn remove(directory: &Path) {
+        // Nearly always there is nothing below, and a stop waits for this.
+        if fs::remove_dir(directory).is_ok() {
+            return;
+        }
         for directory in tree_of(directory).iter().rev() {
             let _ = fs::remove_dir(directory);
         }
