@@ -136,6 +136,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
 
+    /// Hand the terminal to the program: Ctrl+C, Ctrl+Z and changes of the window are its own affair then
+    #[arg(long, short)]
+    pub(crate) interactive: bool,
+
     /// Write the program's output to this file, which never makes the program wait; see [logs] of a definition for rotation
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,

@@ -130,6 +130,8 @@ pub struct ServiceOptions {
     pub health: Option<HealthOptions>,
     /// Where its output goes.
     pub logs: LogOptions,
+    /// Hands the terminal to the program, where there is one: Ctrl+C and Ctrl+Z are its own affair then.
+    pub interactive: bool,
     /// Sends the program's standard output to standard error, where standard output is winddown's own.
     pub output_to_stderr: bool,
 }
@@ -167,6 +169,7 @@ impl ServiceOptions {
             ready_interval: Duration::from_millis(250),
             health: None,
             logs: LogOptions::default(),
+            interactive: false,
             output_to_stderr: false,
         }
     }

@@ -28,6 +28,7 @@ pub mod scm;
 pub mod signal;
 mod source;
 pub mod storage;
+pub mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tree;

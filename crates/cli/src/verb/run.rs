@@ -95,6 +95,7 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
             if !command.is_empty() {
                 only.command = command.into_iter().map(Template::literal).collect();
             }
+            only.interactive = args.interactive;
             amend(only, &args);
         }
         _ if !command.is_empty() => {

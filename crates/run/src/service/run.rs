@@ -8,7 +8,8 @@ use winddown_core::{
     Arrival, Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp, exit,
     format_duration, restart, transition,
 };
-use winddown_sys::process::{self, Child, EnvChange, Exit, SpawnOptions, Stream};
+use winddown_sys::process::{self, Child, EnvChange, Exit, Group, SpawnOptions, Stream};
+use winddown_sys::terminal::Terminal;
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Monotonic, Waitable, signal};
 
@@ -136,6 +137,7 @@ pub(crate) struct Run {
     /// Its lines, while one of them is to tell that it is ready.
     lines: Option<Subscription>,
     is_draining: bool,
+    terminal: Option<Terminal>,
     /// Why winddown stopped it by itself.
     failure: Option<String>,
     rehearsal: bool,
@@ -169,7 +171,17 @@ impl Run {
             (ReadyWhen::Line(_), Some(captured)) => Some(captured.subscribe(0)?),
             _ => None,
         };
+        let terminal = match options.interactive {
+            true => Terminal::of_this_process(),
+            false => None,
+        };
+        if options.interactive {
+            spawn.group = Group::Own;
+        }
         let child = tree.spawn(&spawn)?;
+        if let Some(terminal) = &terminal {
+            terminal.give_to(&child)?;
+        }
         // The program has its streams; its output ends when it has.
         drop(spawn);
         let started = Monotonic.now();
@@ -191,6 +203,7 @@ impl Run {
             capture,
             lines,
             is_draining: false,
+            terminal,
             failure: None,
             rehearsal,
         })
@@ -309,7 +322,11 @@ impl Run {
 
     fn look_at_child(&mut self, now: Timestamp) -> Result<(), Error> {
         if self.exit.is_none() {
+            if let Some(terminal) = &self.terminal {
+                terminal.follow(&self.child)?;
+            }
             if let Some(exit) = self.child.try_wait()? {
+                self.terminal = None;
                 self.exit = Some(exit);
                 self.timeline.add(now, format!("the program ended: {exit}"));
                 self.apply(Input::Returned, None, now);

@@ -275,6 +275,9 @@ impl Supervisor {
             Request::Stop(arrival) => self.request_stop(arrival, now),
             Request::Reap => {
                 tree::reap();
+                let services = self.services.iter().enumerate();
+                let interactive = services.filter(|(_, service)| service.options().interactive);
+                self.dirty.extend(interactive.map(|(index, _)| index));
             }
             Request::Forward(Signal::Hup) if self.reread.is_some() => {
                 // What comes of it is on the timeline.
