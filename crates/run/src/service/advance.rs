@@ -5,8 +5,9 @@ use std::mem;
 use winddown_core::restart::{self, Decision};
 use winddown_core::{State, Timestamp, format_duration};
 
+use super::ended::Ended;
 use super::hook::{self, Event, Hook};
-use super::run::{Ended, Run, StopRequest};
+use super::run::{Run, StopRequest};
 use super::sockets::Sockets;
 use super::{Service, Stage};
 use crate::error::Error;

@@ -2,6 +2,7 @@
 
 mod advance;
 mod asking;
+mod ended;
 mod health;
 mod hook;
 mod judge;
@@ -25,7 +26,8 @@ use crate::logs::{Captured, Logs};
 use crate::options::ServiceOptions;
 use crate::timeline::Timeline;
 
-pub(crate) use run::{Ended, StopRequest};
+pub(crate) use ended::Ended;
+pub(crate) use run::StopRequest;
 pub(crate) use sockets::Inherited;
 
 use hook::Hook;

@@ -6,7 +6,8 @@ use winddown_core::Timestamp;
 use winddown_core::order::Standing;
 use winddown_core::restart::Restarts;
 
-use super::run::{StopRequest, stopped_without_a_run};
+use super::ended::stopped_without_a_run;
+use super::run::StopRequest;
 use super::{Service, Stage};
 use crate::error::Error;
 use crate::options::ServiceOptions;
