@@ -118,19 +118,33 @@ fn wd_90_a_deaf_program_is_killed_at_the_timeout_and_the_scm_sees_it() {
     assert!(took >= Duration::from_secs(3), "{took:?}");
 }
 
+/// The user ends the rehearsal by `WM_CLOSE`, once the program has its handlers.
 #[test]
 fn wd_95_a_rehearsal_judges_a_windows_program() {
-    let _watchdog = Watchdog::arm(Duration::from_secs(60));
-    let rehearsal = Command::new(WINDDOWN)
-        .args(["rehearse", "--timeout", "2s", "--output", "json", "--"])
-        .arg(stubborn_program())
-        .arg("graceful")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let json: serde_json::Value = serde_json::from_slice(&rehearsal.stdout).unwrap();
-    assert_eq!(json["runs"][0]["report"]["verdict"], "graceful", "{json:#}");
-    assert_eq!(rehearsal.status.code(), Some(0));
+    let _watchdog = Watchdog::arm(Duration::from_secs(90));
+    for (behaviour, verdict) in [("graceful", "graceful"), ("ignores-term", "forced")] {
+        let directory = TempDir::new().unwrap();
+        let ready = directory.path().join("ready");
+        let flags = ["rehearse", "--when=1h", "--timeout=2s", "--output=json"];
+        let rehearsal = Command::new(WINDDOWN)
+            .args(flags)
+            .arg("--")
+            .args(stubborn(&ready, behaviour))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for(&ready);
+        let mut close = Command::new("taskkill");
+        let close = close.args(["/PID", &rehearsal.id().to_string()]);
+        assert!(close.output().unwrap().status.success());
+        let end = rehearsal.wait_with_output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&end.stdout).unwrap();
+        let report = &json["runs"][0]["report"];
+        assert_eq!(report["verdict"], verdict, "{json:#}");
+        assert_eq!(report["asked_by"]["mechanism"], "window-close");
+        assert_eq!(end.status.code(), Some(1), "it was interrupted");
+    }
 }
 
 #[test]
