@@ -10,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use winddown_core::{Signal, exit::EXIT_CODES, parse_duration};
 
+use winddown_run::SignalMap;
+
 pub(crate) use control::{
     ControlArgs, LogsArgs, OperationArgs, ReloadArgs, RestartArgs, RotateLogsArgs, StatusArgs,
 };
@@ -147,6 +149,13 @@ pub(crate) struct RunArgs {
     /// Show the program's output with the name of its service in front of each line
     #[arg(long)]
     pub(crate) log_prefix: bool,
+
+    /// Pass a signal that winddown receives on as another: HUP=USR1; or USR2=ignore; or, with --config, USR1=reload; repeatable
+    ///
+    /// What is said of TERM, INT or QUIT is by which signal the program is asked to stop then. With --config, HUP means reload unless
+    /// something else is said of it.
+    #[arg(long, value_name = "SIGNAL=ACTION")]
+    pub(crate) signal_map: Vec<SignalMap>,
 
     /// Listen at this control socket, see `winddown status --help`; on Windows a pipe's name
     #[arg(long, value_name = "PATH")]

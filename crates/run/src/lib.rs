@@ -16,6 +16,7 @@ mod probe;
 mod process;
 mod requests;
 mod service;
+mod signals;
 mod supervisor;
 mod task;
 mod timeline;
@@ -27,4 +28,5 @@ pub use options::{HealthOptions, ReadyWhen, Reread, RunOptions, ServiceOptions, 
 pub use outcome::Outcome;
 pub use probe::{HttpUrl, LogPattern, ProbeTarget, ProbeTargetError, TcpAddress};
 pub use process::{ProcessOptions, Stdin};
+pub use signals::{SignalAction, SignalMap, SignalMapError};
 pub use timeline::{Moment, Observer};

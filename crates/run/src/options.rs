@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::logs::{ConsoleOptions, LogOptions};
 use crate::probe::{LogPattern, ProbeOptions, ProbeTarget};
 use crate::process::{ProcessOptions, Surroundings};
+use crate::signals::SignalMap;
 
 /// What to supervise: one service or many.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct RunOptions {
     pub stop_when: Option<StopWhen>,
     /// How output looks that is copied to winddown's own streams.
     pub console: ConsoleOptions,
+    /// What becomes of particular signals that winddown receives.
+    pub signals: SignalMap,
     /// The socket over which single services can be asked for things. Where nothing is said there is one in the usual place, if
     /// that is possible.
     pub control: Option<ControlOptions>,
@@ -73,6 +76,7 @@ impl RunOptions {
             timeout: None,
             stop_when: None,
             console: ConsoleOptions::default(),
+            signals: SignalMap::default(),
             control: Some(ControlOptions::Usual(false)),
             reread: None,
         }

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use winddown_core::scm::Control;
 use winddown_core::{Arrival, Clock, Meaning, Mechanism, Origin, Signal, Wants};
+
+use crate::signals::is_stop;
 use winddown_sys::{Monotonic, SignalQueue, Waitable, Wake};
 
 /// Every request to the supervisor, in one order.
@@ -64,7 +66,7 @@ fn classify(arrival: Arrival) -> Option<Request> {
         return (meaning == Some(Meaning::Stop)).then_some(Request::Stop(arrival));
     };
     match signal {
-        Signal::Term | Signal::Int | Signal::Quit => Some(Request::Stop(arrival)),
+        signal if is_stop(signal) => Some(Request::Stop(arrival)),
         // The terminal has gone; a HUP that a process sent is a wish for a reload and is the program's affair.
         Signal::Hup if arrival.origin.pid.is_none() => Some(Request::Stop(arrival)),
         Signal::Chld => Some(Request::Reap),

@@ -87,6 +87,9 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
         }
         options.name = name;
     }
+    for said in std::mem::take(&mut args.signal_map) {
+        options.signals.extend(said);
+    }
     if let Some(path) = args.control.take() {
         options.control = Some(ControlOptions::At(path));
     }

@@ -26,6 +26,7 @@ use crate::control::ControlOptions;
 use crate::environment::Template;
 use crate::logs::ConsoleOptions;
 use crate::options::RunOptions;
+use crate::signals::SignalMap;
 
 pub use error::DefinitionError;
 pub use hooks::{Hook, Hooks};
@@ -54,6 +55,9 @@ pub struct Services {
     pub description: Option<String>,
     /// Whether and where there is a control socket; without it, in the usual place if that is possible.
     pub control: Option<ControlOptions>,
+    /// What becomes of particular signals that winddown receives.
+    #[serde(default)]
+    pub signals: SignalMap,
     /// How the whole is stopped.
     #[serde(default)]
     pub stop: WholeStop,
@@ -107,8 +111,10 @@ impl Definition {
         match self {
             Self::Single(mut service) => {
                 let control = service.control.take().map(|control| control.below(base));
+                let signals = std::mem::take(&mut service.signals);
                 let mut options = RunOptions::single(service.into_options(base, default_timeout));
                 options.control = control.or(options.control);
+                options.signals = signals;
                 options
             }
             Self::Several(services) => RunOptions {
@@ -121,6 +127,7 @@ impl Definition {
                 timeout: services.stop.timeout.map(|timeout| timeout.0),
                 stop_when: None,
                 console: ConsoleOptions::default(),
+                signals: services.signals,
                 control: services.control.map(|control| control.below(base)),
                 reread: None,
             },
@@ -315,6 +322,18 @@ mod tests {
             ),
             (table("a", "name = \"b\""), 3, "by its table", None),
             (table("a", "control = true"), 3, "above the tables", None),
+            (
+                table("a", "signals = { HUP = \"USR1\" }"),
+                3,
+                "above the tables",
+                None,
+            ),
+            (
+                "command = [\"a\"]\n[signals]\nTERM = \"ignore\"".to_owned(),
+                2,
+                "is a stop request",
+                None,
+            ),
             (
                 "command = [\"a\"]\nafter = [\"b\"]".to_owned(),
                 2,

@@ -23,6 +23,7 @@ use super::stop::Stop;
 use crate::control::ControlOptions;
 use crate::environment::Template;
 use crate::options::ServiceOptions;
+use crate::signals::SignalMap;
 
 /// A program and how it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,6 +91,9 @@ pub struct Service {
     pub requires: Vec<String>,
     /// Whether and where there is a control socket; without it there is none.
     pub control: Option<ControlOptions>,
+    /// What becomes of particular signals that winddown receives.
+    #[serde(default)]
+    pub signals: SignalMap,
     /// Whether it starts with winddown; otherwise when a service needs it, or somebody asks for it.
     pub autostart: Option<bool>,
     /// The sockets that it is given.
@@ -162,11 +166,16 @@ impl Service {
 
     /// Takes the name of its table.
     pub(super) fn in_table(&mut self, table: &str, text: &str) -> Result<(), DefinitionError> {
-        if self.control.is_some() {
-            let what =
-                "the control socket is that of all services: write `control` above the tables";
-            let path = ["service", table, "control"].map(str::to_owned);
-            return Err(DefinitionError::at(text, &path, what.to_owned()));
+        let of_all = [
+            ("control", self.control.is_some()),
+            ("signals", self.signals != SignalMap::default()),
+        ];
+        for (key, is_there) in of_all {
+            if is_there {
+                let what = format!("`{key}` is about all services: write it above the tables");
+                let path = ["service", table, key].map(str::to_owned);
+                return Err(DefinitionError::at(text, &path, what));
+            }
         }
         let own = self.name.get_or_insert_with(|| table.to_owned());
         if own == table {

@@ -33,6 +33,8 @@ const LEAST_DRAIN: Duration = Duration::from_millis(90);
 #[derive(Clone, Debug)]
 pub(crate) struct StopRequest {
     pub(crate) arrival: Arrival,
+    /// The signal that asks the programs, where the request says which.
+    pub(crate) ask_by: Option<Signal>,
     /// When the host's patience ends.
     pub(crate) until: Option<Timestamp>,
     /// Whether what is left is to be killed now.
@@ -52,6 +54,7 @@ impl StopRequest {
                 at: now,
                 interactive: false,
             },
+            ask_by: None,
             until: None,
             force: false,
         }
@@ -370,8 +373,12 @@ impl Run {
             |request| request.arrival.origin.clone(),
         );
         let mut policy = self.options.policy.clone();
-        if let (false, Mechanism::Signal(asked)) = (self.options.signal_chosen, &origin.mechanism) {
-            policy.pass_on(*asked);
+        match (request.and_then(|it| it.ask_by), &origin.mechanism) {
+            (Some(asked), _) => policy.pass_on(asked),
+            (None, Mechanism::Signal(asked)) if !self.options.signal_chosen => {
+                policy.pass_on(*asked);
+            }
+            _ => {}
         }
         let signal = policy.signal();
         let reserve = Event::PostStop.time(&self.options).min(policy.timeout / 4);

@@ -290,6 +290,7 @@ impl Supervisor {
                 at: now,
                 interactive: false,
             },
+            ask_by: None,
             until: None,
             force: false,
         };

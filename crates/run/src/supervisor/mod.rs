@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use winddown::host::Host;
 use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
-use winddown_core::{Arrival, Clock, Signal, Timestamp};
+use winddown_core::{Arrival, Clock, Mechanism, Signal, Timestamp};
 use winddown_sys::{Monotonic, Poller, listen, memory, tree};
 
 use crate::error::Error;
@@ -21,6 +21,7 @@ use crate::options::{Reread, RunOptions, StopWhen};
 use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
 use crate::service::{Common, Service, StopRequest};
+use crate::signals::{SignalAction, SignalMap};
 use crate::timeline::{Observer, Timeline};
 use control::Control;
 
@@ -47,6 +48,7 @@ pub(crate) struct Supervisor {
     timeout: Option<Duration>,
     stop_when: Option<StopWhen>,
     reread: Option<Reread>,
+    signals: SignalMap,
     /// What new services are made with.
     observer: Rc<RefCell<Box<dyn Observer>>>,
     common: Rc<Common>,
@@ -124,6 +126,7 @@ impl Supervisor {
             timeout: options.timeout,
             stop_when: options.stop_when,
             reread: options.reread,
+            signals: options.signals,
             timeline: Timeline::new("winddown", now, &observer),
             observer,
             common,
@@ -279,11 +282,23 @@ impl Supervisor {
                 let interactive = services.filter(|(_, service)| service.options().interactive);
                 self.dirty.extend(interactive.map(|(index, _)| index));
             }
-            Request::Forward(Signal::Hup) if self.reread.is_some() => {
+            Request::Forward(signal) => self.pass_on(signal, now),
+        }
+    }
+
+    /// Does what is said of a signal that is no stop request. Of a `HUP` it goes without saying where there is something to read again.
+    fn pass_on(&mut self, signal: Signal, now: Timestamp) {
+        let unsaid = match signal {
+            Signal::Hup if self.reread.is_some() => SignalAction::Reload,
+            signal => SignalAction::Send(signal),
+        };
+        match self.signals.action(signal).unwrap_or(unsaid) {
+            SignalAction::Ignore => {}
+            SignalAction::Reload => {
                 // What comes of it is on the timeline.
                 let _ = self.reload(now);
             }
-            Request::Forward(signal) => {
+            SignalAction::Send(signal) => {
                 for service in &self.services {
                     service.forward(signal);
                 }
@@ -294,7 +309,12 @@ impl Supervisor {
     fn request_stop(&mut self, arrival: Arrival, now: Timestamp) {
         let limit = self.host.limit(&arrival.origin.mechanism);
         let patience = limit.map(|limit| now + (limit - limit / 20));
+        let ask_by = match &arrival.origin.mechanism {
+            Mechanism::Signal(signal) => self.signals.asks_by(*signal),
+            _ => None,
+        };
         let request = StopRequest {
+            ask_by,
             until: None,
             force: self.forces(&arrival),
             arrival,

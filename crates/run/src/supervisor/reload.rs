@@ -51,6 +51,7 @@ impl Supervisor {
         let order = self.order_after(&options)?;
         let mut changes = Vec::new();
         self.timeout = options.timeout;
+        self.signals = options.signals;
         let request = StopRequest::own(now, "reload");
         let kept: HashSet<&str> = options
             .services
