@@ -75,7 +75,10 @@ impl Service {
         let hooks = self
             .advance_post_start(now)
             .min(self.advance_on_failure(now));
-        Ok(self.advance_stage(now)?.min(replacing).min(hooks))
+        let stage = self.advance_stage(now)?;
+        // It may have begun just now.
+        let post_start = self.post_start.as_ref().map_or(Timestamp::NEVER, Hook::due);
+        Ok(stage.min(replacing).min(hooks).min(post_start))
     }
 
     fn advance_next(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
@@ -84,9 +87,10 @@ impl Service {
         };
         let due = next.advance(now)?;
         match next.state() {
-            State::Running => {
+            // What must be done after the end of the old one is done first.
+            State::Running if !matches!(self.stage, Stage::PostStop(..)) => {
                 let why = format!("replaced by pid {}", next.pid());
-                let before = mem::replace(&mut self.stage, Stage::Up(next));
+                let before = self.take_over(next, now);
                 if let Stage::Up(mut before) = before {
                     before.request_stop(&StopRequest::own(now, why), now);
                     self.replaced.push(*before);
@@ -106,6 +110,26 @@ impl Service {
                 Ok(due)
             }
         }
+    }
+
+    /// Makes `run` the one that is up; what it was before.
+    fn take_over(&mut self, run: Box<Run>, now: Timestamp) -> Stage {
+        let is_ready = run.state() == State::Running;
+        let before = mem::replace(&mut self.stage, Stage::Up(run));
+        if is_ready {
+            self.became_ready(now);
+        }
+        before
+    }
+
+    fn became_ready(&mut self, now: Timestamp) {
+        let Stage::Up(run) = &self.stage else {
+            return;
+        };
+        self.restarts.ready(now);
+        let facts = vec![("WINDDOWN_PID".to_owned(), run.pid().to_string())];
+        let never = Timestamp::NEVER;
+        self.post_start = Hook::start(Event::PostStart, &self.options, facts, never, now);
     }
 
     fn advance_replaced(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
@@ -166,13 +190,8 @@ impl Service {
                     let before = run.state();
                     let next = run.advance(now)?;
                     if before == State::Starting && run.state() == State::Running {
-                        self.restarts.ready(now);
-                        let facts = vec![("WINDDOWN_PID".to_owned(), run.pid().to_string())];
-                        let never = Timestamp::NEVER;
-                        self.post_start =
-                            Hook::start(Event::PostStart, &self.options, facts, never, now);
-                        let due = self.advance_post_start(now);
-                        return Ok(next.min(due));
+                        self.became_ready(now);
+                        return Ok(next);
                     }
                     if !run.is_over() {
                         return Ok(next);
@@ -206,7 +225,9 @@ impl Service {
         };
         let ended = run.conclude(now);
         self.post_start = None;
-        self.stop_wish = None;
+        if self.next.is_none() {
+            self.stop_wish = None;
+        }
         let facts = hook::facts_of(&ended.report);
         // A stop has an end; an end that nobody asked for has time.
         let limit = match ended.asked {
@@ -235,7 +256,7 @@ impl Service {
         let facts = hook::facts_of(&ended.report);
         self.last = Some(Ok(ended));
         if let Some(next) = self.next.take() {
-            self.stage = Stage::Up(next);
+            self.take_over(next, now);
         } else if mem::take(&mut self.again) {
             self.stage = Stage::Waiting;
         } else if self.wanted {

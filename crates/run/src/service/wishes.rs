@@ -111,6 +111,20 @@ impl Service {
         }
     }
 
+    /// Has what is ending already join a stop: the programs that were replaced, and the hooks after an end.
+    pub(crate) fn hurry(&mut self, request: &StopRequest, now: Timestamp) {
+        for run in &mut self.replaced {
+            run.request_stop(request, now);
+        }
+        let post_stop = match &mut self.stage {
+            Stage::PostStop(hook, _) => Some(hook),
+            _ => None,
+        };
+        for hook in post_stop.into_iter().chain(&mut self.on_failure) {
+            hook.tighten(request.until.unwrap_or(Timestamp::NEVER));
+        }
+    }
+
     /// Takes new options; whether the program must be restarted for them to hold.
     pub(crate) fn amend(&mut self, options: ServiceOptions) -> bool {
         let restart = options.differs_for_the_program(&self.options);

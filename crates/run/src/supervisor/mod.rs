@@ -46,6 +46,8 @@ pub(crate) struct Supervisor {
     due: BTreeSet<(Timestamp, usize)>,
     due_of: Vec<Timestamp>,
     timeout: Option<Duration>,
+    /// The services that the definition names no more.
+    gone: BTreeSet<usize>,
     stop_when: Option<StopWhen>,
     reread: Option<Reread>,
     signals: SignalMap,
@@ -77,6 +79,21 @@ impl WholeStop {
     fn until(&self, index: usize, own: Duration, now: Timestamp) -> Option<Timestamp> {
         let left = self.deadline?.since(now);
         Some(now + stop_share(left, self.levels[index], own))
+    }
+
+    /// What `request` asks of a service.
+    fn join(
+        &self,
+        request: &StopRequest,
+        index: usize,
+        service: &Service,
+        now: Timestamp,
+    ) -> StopRequest {
+        let own = service.options().policy.timeout;
+        StopRequest {
+            until: self.until(index, own, now),
+            ..request.clone()
+        }
     }
 }
 
@@ -124,6 +141,7 @@ impl Supervisor {
             due_of: vec![Timestamp::NEVER; services.len()],
             services,
             timeout: options.timeout,
+            gone: BTreeSet::new(),
             stop_when: options.stop_when,
             reread: options.reread,
             signals: options.signals,
@@ -324,15 +342,18 @@ impl Supervisor {
                 let own = self.timeout.map(|timeout| now + timeout);
                 let standing = |index: usize| self.services[index].standing();
                 let levels = self.order.levels(standing);
-                for service in &mut self.services {
-                    service.unwant(&request, now);
-                }
-                self.stop = Some(WholeStop {
+                let stop = WholeStop {
                     levels,
                     deadline: earlier(own, patience),
                     request,
                     begun: now,
-                });
+                };
+                for (index, service) in self.services.iter_mut().enumerate() {
+                    let request = stop.join(&stop.request, index, service, now);
+                    service.unwant(&stop.request, now);
+                    service.hurry(&request, now);
+                }
+                self.stop = Some(stop);
             }
             Some(stop) => {
                 stop.deadline = earlier(stop.deadline, patience);
@@ -340,13 +361,9 @@ impl Supervisor {
                     stop.deadline = Some(now);
                 }
                 for (index, service) in self.services.iter_mut().enumerate() {
+                    let request = stop.join(&request, index, service, now);
+                    service.hurry(&request, now);
                     if service.stop_deadline().is_some() {
-                        let own = service.options().policy.timeout;
-                        let until = stop.until(index, own, now);
-                        let request = StopRequest {
-                            until,
-                            ..request.clone()
-                        };
                         service.request_stop(&request, now);
                     }
                 }

@@ -59,15 +59,26 @@ impl Supervisor {
             .map(|new| new.name.as_str())
             .collect();
         for (name, index) in &places {
-            if !kept.contains(name.as_str()) && self.services[*index].is_wanted() {
+            if !kept.contains(name.as_str()) && self.gone.insert(*index) {
                 changes.push(format!("{name} is gone"));
-                self.stop_service(*index, &request, now);
+                if self.services[*index].is_wanted() {
+                    self.stop_service(*index, &request, now);
+                }
             }
         }
         let mut wanted = Vec::new();
         for new in options.services {
             let name = new.name.clone();
             match places.get(&name) {
+                Some(index) if self.gone.remove(index) => {
+                    changes.push(format!("{name} is back"));
+                    let starts = new.autostart;
+                    self.services[*index].amend(new);
+                    if starts {
+                        self.restart_service(*index, &request, now);
+                        wanted.push(*index);
+                    }
+                }
                 Some(index) => {
                     let service = &mut self.services[*index];
                     if *service.options() == new {
@@ -108,17 +119,17 @@ impl Supervisor {
         Ok(changes)
     }
 
-    /// The order of those that are there and those that come; who goes needs nobody any more.
+    /// The order of those that are there and those that come; who goes still stops before those that it needed.
     fn order_after(&self, options: &RunOptions) -> Result<Order, Error> {
         let new: HashMap<&str, &Needs> = options
             .services
             .iter()
             .map(|service| (service.name.as_str(), &service.needs))
             .collect();
-        let none = Needs::default();
         let there = self.services.iter().map(|service| {
             let name = service.options().name.as_str();
-            (name, new.get(name).copied().unwrap_or(&none))
+            let before = &service.options().needs;
+            (name, new.get(name).copied().unwrap_or(before))
         });
         let is_new = |name: &str| {
             let mut there = self.services.iter();
