@@ -15,7 +15,7 @@ use crate::control::ControlOptions;
 use crate::definition::{Hooks, Listen};
 use crate::environment::Template;
 use crate::error::Error;
-use crate::logs::{ConsoleOptions, LogOptions};
+use crate::logs::{ConsoleOptions, Destination, LogOptions};
 use crate::probe::{LogPattern, ProbeOptions, ProbeTarget};
 use crate::process::{ProcessOptions, Surroundings};
 use crate::signals::SignalMap;
@@ -194,6 +194,14 @@ impl ServiceOptions {
             started,
             timeout,
         })
+    }
+
+    /// Where its output goes: through winddown if its lines are looked at, and from there to where it would have gone.
+    pub(crate) fn output(&self) -> LogOptions {
+        let looks = matches!(self.ready, ReadyWhen::Line(_));
+        let mut logs = self.logs.clone();
+        logs.forward |= looks && logs.to == Destination::Inherit;
+        logs
     }
 
     /// Whether a program that was started with `other` must be started again for these options to hold.

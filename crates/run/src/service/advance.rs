@@ -11,8 +11,6 @@ use super::run::{Run, StopRequest};
 use super::sockets::Sockets;
 use super::{Service, Stage};
 use crate::error::Error;
-use crate::logs::Destination;
-use crate::options::ReadyWhen;
 
 impl Service {
     /// Starts it; for one that waits and whose turn has come.
@@ -56,10 +54,7 @@ impl Service {
         };
         let sockets = self.sockets.insert(sockets);
         if self.captured.is_none() {
-            let mut logs = self.options.logs.clone();
-            // Lines that are looked at must come through here, and still go where they would have gone.
-            let looks = matches!(self.options.ready, ReadyWhen::Line(_));
-            logs.forward |= looks && logs.to == Destination::Inherit;
+            let logs = self.options.output();
             self.captured = self.common.logs.open(&self.options.name, &logs)?;
         }
         let captured = self.captured.as_ref();

@@ -134,8 +134,8 @@ impl Service {
         let follows = self
             .captured
             .as_ref()
-            .is_none_or(|captured| captured.amend(&options.logs));
-        let opens = self.captured.is_none() && options.logs != self.options.logs;
+            .is_none_or(|captured| captured.amend(&options.output()));
+        let opens = self.captured.is_none() && options.output() != self.options.output();
         if !follows {
             self.captured = None;
         }

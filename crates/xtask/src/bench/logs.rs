@@ -1,4 +1,4 @@
-//! `cargo xtask bench logs`: output at a rate, captured, rotated and compressed, with a stop in the middle.
+//! `cargo xtask bench logs`: output at a rate through `winddown run`, rotated and compressed, with a stop in the middle.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::Output;
-use super::processes::{self, Memory, Usage};
+use super::processes::{Memory, Usage};
 use super::subject::Subject;
 use crate::command::Cmd;
 use crate::error::Error;
@@ -18,21 +18,17 @@ use crate::workspace;
 
 /// The size at which a file is set aside.
 const FILE_BYTES: u64 = 50_000_000;
-/// What the last bytes may take from the program's end to winddown's.
+/// What the stop may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(seconds: u64, megabytes: u64, output: Output) -> Result<(), Error> {
-    for (package, example) in [("winddown-run", "capture"), ("xtask", "flood")] {
+    for build in [
+        ["--package=winddown-cli", "--bins"],
+        ["--package=xtask", "--example=flood"],
+    ] {
         Cmd::cargo()
-            .args([
-                "build",
-                "--quiet",
-                "--release",
-                "--package",
-                package,
-                "--example",
-                example,
-            ])
+            .args(["build", "--quiet", "--release"])
+            .args(build)
             .limit_seconds(1_800)
             .run()?
             .0?;
@@ -44,24 +40,24 @@ pub(super) fn run(seconds: u64, megabytes: u64, output: Output) -> Result<(), Er
     fs::create_dir_all(&directory).map_err(Error::file(&directory))?;
     let (log, figures) = (directory.join("flood.log"), directory.join("figures"));
 
-    let rate = megabytes * 1_000_000;
-    let capture = Cmd::new(workspace::target("release/examples/capture"))
-        .arg(&log)
-        .arg(FILE_BYTES.to_string())
-        .arg(workspace::target("release/examples/flood"))
-        // The stop comes before.
-        .args([rate.to_string(), (seconds + 60).to_string()])
-        .arg(&figures);
-    let subject = Subject::start("capture", capture)?;
+    let flood = workspace::target("release/examples/flood");
+    // The stop comes before.
+    let (rate, life) = (megabytes * 1_000_000, seconds + 60);
+    let definition = format!(
+        "command = [{flood:?}, \"{rate}\", \"{life}\", {figures:?}]\n\
+         [logs]\nfile = {log:?}\nrotate = {{ size = \"{FILE_BYTES}B\", compress = true }}\n"
+    );
+    let config = directory.join("winddown.toml");
+    fs::write(&config, definition).map_err(Error::file(&config))?;
+    let winddown = Cmd::new(workspace::target("release/winddown"))
+        .args(["run", "--config"])
+        .arg(&config);
+    let subject = Subject::start_unheard("winddown run", winddown)?;
     super::pause(Duration::from_secs(seconds))?;
     let own = [subject.pid()];
     let (usage, memory) = (Usage::of(&own), Memory::of(&own));
-    for pid in processes::tree(subject.pid(), &[]).into_iter().skip(1) {
-        kill_process(pid, Signal::TERM).map_err(|errno| {
-            subject.failed(&format!("has a program that cannot be asked: {errno}"))
-        })?;
-    }
     let asked = Instant::now();
+    subject.signal(Signal::TERM)?;
     subject.wait(LIMIT)?;
     let drained = asked.elapsed();
 
