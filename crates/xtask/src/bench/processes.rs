@@ -37,6 +37,25 @@ fn children(pid: Pid) -> impl Iterator<Item = Pid> {
     })
 }
 
+/// The processes that are numbered so in the pid namespace of `leader`.
+pub(super) fn numbered_by(leader: Pid, numbers: &[Pid]) -> Vec<Pid> {
+    let namespace = |pid| fs::read_link(directory(pid).join("ns/pid")).ok();
+    let wanted = namespace(leader);
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids =
+        processes.filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?));
+    let inside = |pid: &Pid| {
+        let status = fs::read_to_string(directory(*pid).join("status")).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("NSpid:"))?;
+        Pid::from_raw(line.split_whitespace().last()?.parse().ok()?)
+    };
+    pids.filter(|pid| inside(pid).is_some_and(|inside| numbers.contains(&inside)))
+        .filter(|pid| namespace(*pid) == wanted)
+        .collect()
+}
+
 /// What processes have in memory.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Memory {

@@ -6,7 +6,7 @@ mod lint;
 mod linux;
 mod loom;
 mod pid1;
-mod systemd;
+pub(crate) mod systemd;
 mod unit;
 mod windows;
 

@@ -4,9 +4,9 @@
 //! runs a command, and `/proc/$WINDDOWN_SYSTEMD_LEADER/root/run/systemd/system` takes unit files.
 //! The build is mounted inside at its own path.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
@@ -47,8 +47,10 @@ pub(super) const LANE: Lane = Lane {
 fn run(session: &mut Session) -> Result<(), Error> {
     let names = targets::of_lane("systemd")?;
     targets::build_programs(session)?;
-    let mut container = boot()?;
-    let leader = wait_for_leader(&container)?;
+    let log = workspace::target("systemd/boot.log");
+    let build = bind("--bind-ro=", workspace::target("debug"));
+    let mut container = boot(build).spawn_into(&log, &log)?;
+    let leader = wait_for_leader(container.id())?;
     wait_until_booted(&leader)?;
     session.check(
         Cmd::cargo()
@@ -62,8 +64,8 @@ fn run(session: &mut Session) -> Result<(), Error> {
     Ok(())
 }
 
-fn boot() -> Result<Child, Error> {
-    let log = workspace::target("systemd/boot.log");
+/// Boots the container, in which also `bind` is to be seen.
+pub(crate) fn boot(bind: OsString) -> Cmd {
     Cmd::new("systemd-nspawn")
         .args([
             "--quiet",
@@ -74,20 +76,20 @@ fn boot() -> Result<Child, Error> {
         ])
         .arg("--directory")
         .arg(root())
-        .arg(bind_read_only(workspace::target("debug")))
-        .spawn_into(&log, &log)
+        .arg(bind)
 }
 
-fn bind_read_only(directory: PathBuf) -> std::ffi::OsString {
-    let mut argument = std::ffi::OsString::from("--bind-ro=");
+/// A directory that the container sees at its own path: the option and its value.
+pub(crate) fn bind(option: &str, directory: PathBuf) -> OsString {
+    let mut argument = OsString::from(option);
     argument.push(directory);
     argument
 }
 
-/// The container's process 1, as it is numbered out here: the child of `container` that is number 1
+/// The container's process 1, as it is numbered out here: the child of the process `container` that is number 1
 /// in its own namespace.
-fn wait_for_leader(container: &Child) -> Result<String, Error> {
-    let children = format!("/proc/{0}/task/{0}/children", container.id());
+pub(crate) fn wait_for_leader(container: u32) -> Result<String, Error> {
+    let children = format!("/proc/{container}/task/{container}/children");
     poll(
         "the container did not start; see target/systemd/boot.log",
         || {
@@ -104,7 +106,7 @@ fn wait_for_leader(container: &Child) -> Result<String, Error> {
     )
 }
 
-fn wait_until_booted(leader: &str) -> Result<(), Error> {
+pub(crate) fn wait_until_booted(leader: &str) -> Result<(), Error> {
     poll(
         "systemd did not finish booting; see target/systemd/boot.log",
         || {
@@ -132,7 +134,8 @@ fn poll<T>(failure: &str, mut what: impl FnMut() -> Option<T>) -> Result<T, Erro
     Err(Error::Unusable(failure.to_owned()))
 }
 
-fn enter(leader: &str) -> Cmd {
+/// For a command inside.
+pub(crate) fn enter(leader: &str) -> Cmd {
     Cmd::new("nsenter").args(["--target", leader, "--all"])
 }
 
@@ -157,6 +160,7 @@ fn root() -> PathBuf {
     workspace::target("systemd/root")
 }
 
-fn root_is_complete() -> PathBuf {
+/// Is there once the container's files are.
+pub(crate) fn root_is_complete() -> PathBuf {
     workspace::target("systemd/complete")
 }

@@ -148,7 +148,7 @@ pub(super) fn installed() -> Vec<&'static Peer> {
     installed
 }
 
-fn fresh_directory(name: &str) -> Result<PathBuf, Error> {
+pub(super) fn fresh_directory(name: &str) -> Result<PathBuf, Error> {
     let directory = workspace::target("bench/peers").join(name.replace(' ', "-"));
     if directory.exists() {
         fs::remove_dir_all(&directory).map_err(Error::file(&directory))?;

@@ -5,6 +5,7 @@ mod many;
 mod overhead;
 mod stop;
 mod storm;
+mod systemd;
 
 use clap::ValueEnum;
 
@@ -28,6 +29,8 @@ pub(crate) enum What {
     Many,
     /// A program that crashes again and again.
     Storm,
+    /// What of this systemd does, in the container of the test lane `systemd`.
+    Systemd,
 }
 
 /// Measures one thing after another, and hands out each as soon as it is there.
@@ -51,6 +54,11 @@ pub(super) fn run(
             What::Idle => idle::measure(&peers, seconds)?,
             What::Many => many::measure(&peers, &[1, 200, children])?,
             What::Storm => storm::measure(&peers, seconds)?,
+            What::Systemd if !systemd::is_there() => {
+                eprintln!("note: systemd is left out: cargo xtask setup systemd, as root");
+                continue;
+            }
+            What::Systemd => systemd::measure(&[1, 200, children], seconds)?,
         });
     }
     Ok(())
