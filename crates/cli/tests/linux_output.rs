@@ -83,8 +83,8 @@ fn a_reload_leaves_a_program_alone_whose_lines_are_looked_at() {
     place.write("winddown.toml", &definition("[stop]\ntimeout = \"7s\""));
     let mut stderr = child.stderr.take().unwrap();
     send(&child, Signal::HUP);
-    let told = read_until(&mut stderr, "reload");
-    assert!(!told.contains("restart"), "{told}");
+    let told = read_until(&mut stderr, "reloaded: ") + &read_until(&mut stderr, "\n");
+    assert!(told.contains("is changed"), "{told}");
     send(&child, Signal::TERM);
     child.wait().unwrap();
     let starts = fs::read_to_string(place.path("starts")).unwrap();
