@@ -233,8 +233,11 @@ impl Run {
         self.apply(input, Some(request), now);
     }
 
-    /// Stops it, since it has failed though it runs.
+    /// Stops it, since it has failed though it runs. A stop that is under way already is no failure.
     pub(super) fn fail(&mut self, why: &str, now: Timestamp) {
+        if self.stop.is_some() {
+            return;
+        }
         self.failure.get_or_insert_with(|| why.to_owned());
         self.request_stop(&StopRequest::own(now, why), now);
     }
