@@ -1,28 +1,24 @@
-//! Children, console events and jobs on Windows (under Wine): this executable itself, started again.
+//! Children and console events on Windows (under Wine): this executable itself, started again.
 #![cfg(windows)]
 
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::windows::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use winddown_core::Signal;
-use winddown_core::report::{Proof, Remains};
 use winddown_sys::process::{
     Account, Child, EnvChange, Exit, Group, Resource, Settings, SpawnOptions, Stream, spawn,
 };
-use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Error, Sources, wait_any};
 use winddown_testkit::Watchdog;
 use windows_sys::Win32::Foundation::STATUS_CONTROL_C_EXIT;
 use windows_sys::Win32::System::Console::GetConsoleCP;
 use windows_sys::Win32::System::Threading::{
-    BELOW_NORMAL_PRIORITY_CLASS, CREATE_NEW_CONSOLE, GetCurrentProcess, GetPriorityClass,
-    GetProcessAffinityMask, IDLE_PRIORITY_CLASS,
+    BELOW_NORMAL_PRIORITY_CLASS, GetCurrentProcess, GetPriorityClass, GetProcessAffinityMask,
+    IDLE_PRIORITY_CLASS,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,20 +66,6 @@ fn role() {
             let arrival = sources.drain().remove(0);
             let key = if arrival.interactive { " by a key" } else { "" };
             say(&format!("asked by {}{key}", arrival.origin.mechanism));
-        }
-        "family" => {
-            let mut grandchild = Command::new(env::current_exe().unwrap())
-                .args(arguments())
-                .env(ROLE, "sleep")
-                .creation_flags(CREATE_NEW_CONSOLE)
-                .spawn()
-                .unwrap();
-            grandchild.wait().unwrap();
-        }
-        "keeper" => {
-            let tree = Tree::new(TreeOptions::default()).unwrap();
-            let _child = tree.spawn(&options("family")).unwrap();
-            sleep();
         }
         "tied" => {
             let mut tied = options("sleep");
@@ -143,22 +125,6 @@ fn exit(child: &Child) -> Exit {
     child.try_wait().unwrap().expect("it has ended")
 }
 
-const EMPTY: Remains = Remains {
-    survivors: 0,
-    proof: Proof::JobEmpty,
-};
-
-/// Kills until nothing is left.
-fn kill(tree: &Tree) -> Remains {
-    tree.kill().unwrap();
-    while !tree.is_empty().unwrap() {
-        if let Some(left) = tree.remaining() {
-            wait_any(&[&left], Some(PATIENCE));
-        }
-    }
-    tree.proof()
-}
-
 /// The list of 25 black-box tests, 18: spaces, quotes, trailing backslashes, Unicode.
 #[test]
 fn arguments_arrive_as_they_were_given() {
@@ -200,19 +166,6 @@ fn a_request_reaches_a_child_on_its_own_console_and_not_this_process() {
     assert!(sources.drain().is_empty());
 }
 
-#[test]
-fn a_tree_is_asked_once_for_each_console() {
-    let _watchdog = Watchdog::arm(2 * PATIENCE);
-    let tree = Tree::new(TreeOptions::default()).unwrap();
-    let mut child = tree.spawn(&piped("asked")).unwrap();
-    let mut output = output(&mut child);
-    wait_for(&mut output, "ready");
-    tree.signal(Signal::Term).unwrap();
-    wait_for(&mut output, "asked by console ctrl-c");
-    assert_eq!(exit(&child), Exit::Code(0));
-    assert_eq!(kill(&tree), EMPTY);
-}
-
 /// Windows' own handler exits with `STATUS_CONTROL_C_EXIT`, Wine's with 0: only there is such a death told from a clean end.
 #[test]
 fn a_child_without_a_handler_ends_on_ctrl_c() {
@@ -241,40 +194,16 @@ fn what_cannot_be_sent_is_an_error_at_once() {
     assert_eq!(exit(&child), Exit::Code(1));
 }
 
-/// process-wrap #55: a grandchild in a console of its own is in the job too, and the proof is not early.
-#[test]
-fn wd_91_a_tree_holds_a_grandchild_on_another_console() {
-    let _watchdog = Watchdog::arm(2 * PATIENCE);
-    let tree = Tree::new(TreeOptions::default()).unwrap();
-    assert_eq!(tree.proof(), EMPTY);
-    let mut child = tree.spawn(&piped("family")).unwrap();
-    wait_for(&mut output(&mut child), "ready");
-    let members = tree.members().unwrap();
-    let leader = members.iter().find(|member| member.pid == child.pid());
-    assert_eq!(leader.unwrap().ppid, std::process::id());
-    assert!(
-        members.iter().any(|member| member.ppid == child.pid()),
-        "{members:?}"
-    );
-    assert!(tree.proof().survivors >= 2);
-    assert!(tree.cpu_time().is_some());
-    assert_eq!(kill(&tree), EMPTY);
-    assert_eq!(exit(&child), Exit::Code(1));
-    assert!(tree.members().unwrap().is_empty());
-}
-
 /// winsw #105: no orphans when the supervisor itself is killed.
 #[test]
 fn a_killed_supervisor_leaves_nobody() {
     let _watchdog = Watchdog::arm(3 * PATIENCE);
-    for role in ["keeper", "tied"] {
-        let mut supervisor = spawn(&piped(role)).unwrap();
-        let mut output = output(&mut supervisor);
-        wait_for(&mut output, "ready");
-        supervisor.kill().unwrap();
-        // The stream ends when the last process that holds it has ended.
-        output.read_to_end(&mut Vec::new()).unwrap();
-    }
+    let mut supervisor = spawn(&piped("tied")).unwrap();
+    let mut output = output(&mut supervisor);
+    wait_for(&mut output, "ready");
+    supervisor.kill().unwrap();
+    // The stream ends when the last process that holds it has ended.
+    output.read_to_end(&mut Vec::new()).unwrap();
 }
 
 #[test]

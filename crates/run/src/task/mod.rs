@@ -70,6 +70,7 @@ impl Task {
     pub(crate) fn start(options: &TaskOptions, now: Timestamp) -> Result<Self, Error> {
         let tree = Tree::new(TreeOptions {
             name: "task".to_owned(),
+            ..TreeOptions::default()
         })?;
         let (reader, writer) = process::pipe()?;
         let also_writer = writer

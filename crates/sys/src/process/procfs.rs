@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use super::State;
 
@@ -62,6 +63,11 @@ pub(crate) fn is_ours() -> io::Result<()> {
     Err(io::Error::other("it is that of another pid namespace"))
 }
 
+/// The file that it runs, as far as this user may know.
+pub(crate) fn executable(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
 /// The ids of a process's threads.
 pub(crate) fn threads(pid: u32) -> io::Result<Vec<u32>> {
     numbers_in(&format!("/proc/{pid}/task"))
@@ -69,17 +75,29 @@ pub(crate) fn threads(pid: u32) -> io::Result<Vec<u32>> {
 
 /// The children of a process. Some are missed when others end while the list is read: callers repeat.
 pub(crate) fn children(pid: u32) -> io::Result<Vec<u32>> {
-    let mut children = Vec::new();
-    for thread in threads(pid)? {
-        // The thread may have ended; its children now belong to another thread of the process.
-        if let Ok(list) = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children")) {
-            children.extend(
-                list.split_ascii_whitespace()
-                    .filter_map(|child| child.parse::<u32>().ok()),
-            );
-        }
+    Ok(children_of_threads(pid, &threads(pid)?))
+}
+
+/// The same of a process that has just been looked at: most have one thread, whose id is known.
+pub(crate) fn children_of(pid: u32, stat: &Stat) -> Vec<u32> {
+    match stat.threads {
+        1 => children_of_threads(pid, &[pid]),
+        _ => children(pid).unwrap_or_default(),
     }
-    Ok(children)
+}
+
+fn children_of_threads(pid: u32, threads: &[u32]) -> Vec<u32> {
+    let mut children = Vec::new();
+    for thread in threads {
+        // The thread may have ended; its children now belong to another thread of the process.
+        let list = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"));
+        let list = list.unwrap_or_default();
+        children.extend(
+            list.split_ascii_whitespace()
+                .filter_map(|child| child.parse::<u32>().ok()),
+        );
+    }
+    children
 }
 
 /// Entries of a directory whose names are numbers.

@@ -89,6 +89,13 @@ impl Registry {
             .map(|record| (record.pid(), record.tree))
     }
 
+    /// Those of them that were spawned into `tree`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn started_into(&self, tree: TreeId) -> impl Iterator<Item = u32> {
+        let of_tree = self.started().filter(move |(_, of)| *of == Some(tree));
+        of_tree.map(|(pid, _)| pid)
+    }
+
     /// The unreaped children that it inherited, as far as their trees are known.
     #[cfg(target_os = "linux")]
     pub(crate) fn inherited(&self) -> impl Iterator<Item = (u32, Option<TreeId>)> {

@@ -24,10 +24,15 @@ use crate::tree::mark;
 /// Pid and start time: a process, and no later one with its number.
 type Key = (u32, u64);
 
+/// Pids, and what they were at one moment.
+pub(super) type Processes = Vec<(u32, Stat)>;
+
 #[derive(Default)]
 pub(super) struct Ancestry {
     /// Whether children that were there before the first tree have been noted.
     begun: bool,
+    /// What may outlive its tree, and is of none since.
+    spared: Known,
     trees: HashMap<TreeId, Known>,
 }
 
@@ -47,7 +52,7 @@ pub(super) struct Inherited {
     /// Those of the tree in question.
     of_tree: Vec<u32>,
     /// Those that may be of any tree.
-    pub(super) strays: Vec<(u32, Stat)>,
+    pub(super) strays: Processes,
 }
 
 pub(super) fn lock() -> MutexGuard<'static, Ancestry> {
@@ -113,7 +118,7 @@ impl Ancestry {
     }
 
     /// Every process of `tree`, zombies included.
-    pub(super) fn walk(&mut self, tree: TreeId) -> io::Result<Vec<(u32, Stat)>> {
+    pub(super) fn walk(&mut self, tree: TreeId) -> io::Result<Processes> {
         let own = std::process::id();
         let (leaders, inherited) = {
             let mut registry = registry::lock();
@@ -130,7 +135,7 @@ impl Ancestry {
             };
             // With another parent the number has come to be another process's.
             if stat.ppid == parent || stat.ppid == own {
-                let children = procfs::children(pid).unwrap_or_default().into_iter();
+                let children = procfs::children_of(pid, &stat).into_iter();
                 next.extend(children.map(|child| (child, pid)));
                 found.push((pid, stat));
             }
@@ -154,7 +159,7 @@ impl Ancestry {
             let stat = procfs::stat(pid)?;
             match self.owner(pid, &stat) {
                 None => strays.push((pid, stat)),
-                owner => {
+                Some(owner) => {
                     registry.inherit(pid, owner);
                     known.insert(pid, owner);
                 }
@@ -179,22 +184,40 @@ impl Ancestry {
         Ok(Inherited { of_tree, strays })
     }
 
+    /// From now on these are of no tree, nor is what shares a session or group that one of them leads.
+    pub(super) fn spare(&mut self, spared: &[(u32, Stat)]) {
+        let own = std::process::id();
+        let mut registry = registry::lock();
+        for (pid, stat) in spared {
+            if self.spared.seen.insert((*pid, stat.start_time)) && stat.ppid == own {
+                registry.inherit(*pid, None);
+            }
+            if [stat.session, stat.group].contains(pid) {
+                self.spared.groups.insert(*pid);
+            }
+        }
+    }
+
     pub(super) fn is_vacant(&self, tree: TreeId) -> bool {
         self.trees.get(&tree).is_none_or(|known| known.vacant)
     }
 
-    fn owner(&self, pid: u32, stat: &Stat) -> Option<TreeId> {
+    /// `Some(None)`: of no tree.
+    fn owner(&self, pid: u32, stat: &Stat) -> Option<Option<TreeId>> {
         let holds = |test: &dyn Fn(&Known) -> bool| {
             let mut trees = self.trees.iter();
             trees.find(|(_, known)| test(known)).map(|(id, _)| *id)
         };
         let key = (pid, stat.start_time);
+        let groups = [stat.session, stat.group];
+        let has_group = |known: &Known| groups.iter().any(|group| known.groups.contains(group));
+        if self.spared.seen.contains(&key) || has_group(&self.spared) {
+            return Some(None);
+        }
         holds(&|known| known.seen.contains(&key))
             .or_else(|| mark::tree_of(pid).filter(|tree| self.trees.contains_key(tree)))
-            .or_else(|| {
-                let groups = [stat.session, stat.group];
-                holds(&|known| groups.iter().any(|group| known.groups.contains(group)))
-            })
+            .or_else(|| holds(&has_group))
+            .map(Some)
     }
 
     fn remember(&mut self, tree: TreeId, leaders: Vec<u32>, found: &[(u32, Stat)]) {

@@ -1,7 +1,7 @@
 //! A cgroup v2 group of a tree's own, in the group of this process's trees.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +63,16 @@ impl Cgroup {
         };
         group::v2_path(&format!("/proc/{pid}/cgroup"))
             .is_ok_and(|path| Path::new(&path).ancestors().any(|part| part.ends_with(own)))
+    }
+
+    /// Moves a process out, to where this one is. One that has ended is no error.
+    pub(super) fn release(&self, pid: u32) -> io::Result<()> {
+        let own = self.parent.directory().with_file_name("cgroup.procs");
+        let mut procs = File::options().write(true).open(own)?;
+        match procs.write_all(pid.to_string().as_bytes()) {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            result => result,
+        }
     }
 
     pub(super) fn kill(&self) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -9,21 +10,25 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use winddown_core::Signal;
 use winddown_core::report::{Proof, Remains};
 
+use super::ancestry::Processes;
 use super::cgroup::Cgroup;
-use super::{Member, TreeOptions, ancestry, listening, mark, remains};
+use super::{Member, TreeOptions, ancestry, listening, mark, outlive, remains};
 use crate::process::procfs::{self, Stat};
 use crate::process::registry::{self, TreeId};
 use crate::process::{Boundary, Child, Exit, SpawnOptions, spawn_into};
 use crate::{Descriptor, Error, Result, Waitable, signal};
 
-/// How often [`Tree::signal`] looks for members that appeared meanwhile.
-const SIGNAL_ROUNDS: usize = 8;
+/// How often one looks for what appeared meanwhile.
+const ROUNDS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Tree {
     id: TreeId,
     /// `None`: its members are told from others by [`ancestry`].
     cgroup: Option<Cgroup>,
+    outlive: Vec<String>,
+    /// Those that were found to be named so, or to descend from one.
+    spared: Mutex<Vec<Member>>,
 }
 
 /// A pidfd.
@@ -47,6 +52,8 @@ impl Tree {
         Ok(Self {
             id,
             cgroup: Cgroup::make(id, &options.name).ok(),
+            outlive: options.outlive,
+            spared: Mutex::default(),
         })
     }
 
@@ -65,6 +72,13 @@ impl Tree {
     }
 
     pub(super) fn members(&self) -> Result<Vec<Member>> {
+        let live = self.find()?.0.into_iter();
+        let live = live.filter(|(_, stat)| stat.is_live());
+        Ok(live.map(|(pid, stat)| member(pid, stat)).collect())
+    }
+
+    /// Its processes, and those in it that may outlive it.
+    fn find(&self) -> Result<(Processes, Processes)> {
         let found = match &self.cgroup {
             Some(cgroup) => cgroup.pids().map(|pids| {
                 let stats = pids
@@ -74,15 +88,51 @@ impl Tree {
             }),
             None => ancestry::lock().walk(self.id),
         };
-        let found: Vec<(u32, Stat)> = found.map_err(listing_failed)?;
-        let live = found.into_iter().filter(|(_, stat)| stat.is_live());
-        Ok(live.map(|(pid, stat)| member(pid, stat)).collect())
+        let found = found.map_err(listing_failed)?;
+        if self.outlive.is_empty() {
+            return Ok((found, Vec::new()));
+        }
+        let leaders: Vec<u32> = registry::lock().started_into(self.id).collect();
+        let known = self.spared().iter().map(|member| member.pid).collect();
+        let (found, spared) = outlive::split(found, &self.outlive, &leaders, &known);
+        ancestry::lock().spare(&spared);
+        let new = spared.iter().filter(|(pid, _)| !known.contains(pid));
+        self.spared()
+            .extend(new.map(|(pid, stat)| member(*pid, stat.clone())));
+        Ok((found, spared))
+    }
+
+    /// Those that may outlive it and have not ended.
+    fn spared(&self) -> MutexGuard<'_, Vec<Member>> {
+        let mut spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        spared.retain(|member| {
+            let stat = procfs::stat(member.pid);
+            stat.is_ok_and(|stat| stat.start_time == member.start_time && stat.is_live())
+        });
+        spared
+    }
+
+    /// Takes what may outlive the tree out of its cgroup.
+    fn release(&self, cgroup: &Cgroup) -> Result<()> {
+        // What it starts meanwhile is found in the next round; what it starts once it is out, is out.
+        for _ in 0..ROUNDS {
+            let spared = self.find()?.1;
+            if spared.is_empty() {
+                return Ok(());
+            }
+            for (pid, _) in spared {
+                let released = cgroup.release(pid);
+                released.map_err(|error| Error::os("moving a process out of a cgroup", error))?;
+            }
+        }
+        let source = std::io::Error::other("it keeps starting others");
+        Err(Error::os("taking out what may outlive the tree", source))
     }
 
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let mut seen = HashSet::new();
         let mut result = Ok(());
-        for _ in 0..SIGNAL_ROUNDS {
+        for _ in 0..ROUNDS {
             let mut members = self.members()?;
             members.retain(|member| seen.insert((member.pid, member.start_time)));
             if members.is_empty() {
@@ -96,12 +146,11 @@ impl Tree {
     }
 
     pub(super) fn kill(&self) -> Result<()> {
-        if self
-            .cgroup
-            .as_ref()
-            .is_some_and(|cgroup| cgroup.kill().is_ok())
-        {
-            return Ok(());
+        if let Some(cgroup) = &self.cgroup {
+            let all = self.outlive.is_empty() || self.release(cgroup).is_ok();
+            if all && cgroup.kill().is_ok() {
+                return Ok(());
+            }
         }
         let mut result = Ok(());
         for member in self.members()? {
@@ -111,13 +160,22 @@ impl Tree {
     }
 
     pub(super) fn is_empty(&self) -> Result<bool> {
-        match &self.cgroup {
+        let look = || match &self.cgroup {
             Some(cgroup) => match cgroup.is_populated() {
                 Ok(populated) => Ok(!populated),
                 Err(error) => Err(Error::os("reading cgroup.events", error)),
             },
             None => ancestry::lock().is_empty(self.id).map_err(listing_failed),
+        };
+        let is_empty = look()?;
+        if is_empty || self.outlive.is_empty() {
+            return Ok(is_empty);
         }
+        match &self.cgroup {
+            Some(cgroup) => self.release(cgroup)?,
+            None => drop(self.find()?),
+        }
+        look()
     }
 
     pub(super) fn remaining(&self) -> Option<Remaining> {
@@ -135,7 +193,12 @@ impl Tree {
             },
             None => self.proof_of_descent(),
         };
-        match (proven, self.members()) {
+        let members = self.members();
+        let spared = self.spared();
+        match (proven, members) {
+            (Ok(_), _) if !spared.is_empty() => {
+                remains::none(Proof::Outlived(remains::list(&spared)))
+            }
             (Ok(proof), _) => remains::none(proof),
             (Err(why), Ok(members)) if members.is_empty() => remains::none(Proof::Unproven(why)),
             (Err(_), Ok(members)) => remains::some(&members),

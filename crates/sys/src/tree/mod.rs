@@ -33,6 +33,8 @@ mod group;
 mod listening;
 #[cfg(target_os = "linux")]
 pub(crate) mod mark;
+#[cfg(target_os = "linux")]
+mod outlive;
 #[cfg(any(target_os = "linux", windows))]
 mod remains;
 
@@ -69,6 +71,15 @@ pub struct Member {
 pub struct TreeOptions {
     /// What its cgroup is called, followed by a number of its own; other than letters, digits, `-` and `_` become `_`.
     pub name: String,
+    /// Programs that may outlive the tree, such as an updater that it starts: by the name of the executable file, or, on Linux,
+    /// of the script. They, and what descends from them, are no members: they are neither signalled nor killed, and a proof
+    /// names those that are left. What was started with [`Tree::spawn`] itself is a member, whatever its name is.
+    ///
+    /// On Linux they are moved to this process's own cgroup as soon as the tree is looked at for its end. On Windows they cannot
+    /// leave the job, which then is not killed when it is closed. Anybody may name a program so: the list is no protection
+    /// against a program that does not want to end. Without effect on macOS and BSD, where only the groups of children are
+    /// signalled.
+    pub outlive: Vec<String>,
 }
 
 /// Everything that descends from the children spawned into it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::ERROR_MORE_DATA;
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOBOBJECT_BASIC_ACCOUNTING_INFORMATION, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
     JobObjectBasicAccountingInformation, JobObjectBasicProcessIdList,
     JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject,
@@ -34,19 +34,28 @@ impl Job {
             }
             Self(OwnedHandle::from_raw_handle(job))
         };
+        job.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE)?;
+        Ok(job)
+    }
+
+    /// From now on its processes live on when its last handle is closed.
+    pub(crate) fn release(&self) -> Result<()> {
+        self.limit(0)
+    }
+
+    fn limit(&self, flags: u32) -> Result<()> {
         let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-        limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+        limits.BasicLimitInformation.LimitFlags = flags;
         // SAFETY: the job is open, and the limits are the structure of this class and of the size said.
         let result = unsafe {
             SetInformationJobObject(
-                job.0.as_raw_handle(),
+                self.0.as_raw_handle(),
                 JobObjectExtendedLimitInformation,
                 (&raw const limits).cast(),
                 size_of_val(&limits) as u32,
             )
         };
-        checked("SetInformationJobObject", result)?;
-        Ok(job)
+        checked("SetInformationJobObject", result)
     }
 
     pub(crate) fn assign(&self, process: BorrowedHandle<'_>) -> Result<()> {
@@ -54,6 +63,21 @@ impl Job {
         let result =
             unsafe { AssignProcessToJobObject(self.0.as_raw_handle(), process.as_raw_handle()) };
         checked("AssignProcessToJobObject", result)
+    }
+
+    /// Whether the process is in it.
+    pub(crate) fn contains(&self, process: BorrowedHandle<'_>) -> Result<bool> {
+        let mut contains = 0;
+        // SAFETY: both handles are open and the answer outlives the call.
+        let result = unsafe {
+            IsProcessInJob(
+                process.as_raw_handle(),
+                self.0.as_raw_handle(),
+                &raw mut contains,
+            )
+        };
+        checked("IsProcessInJob", result)?;
+        Ok(contains != 0)
     }
 
     /// Ends every process of the job at once, with exit code 1.

@@ -126,6 +126,7 @@ impl Nest {
 pub(crate) fn new_tree() -> Tree {
     Tree::new(TreeOptions {
         name: "test".to_owned(),
+        ..TreeOptions::default()
     })
     .unwrap()
 }
