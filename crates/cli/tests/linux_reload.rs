@@ -139,6 +139,34 @@ fn wd_2_a_stop_while_a_reload_restarts_a_service_starts_nothing_again() {
 }
 
 #[test]
+fn wd_116_a_program_that_replaces_another_has_its_pre_start_hook() {
+    let definition = |colour: &str, code: i32| {
+        let more = format!(
+            r#"
+            listen = [{{ address = "127.0.0.1:0" }}]
+            environment = {{ COLOUR = "{colour}" }}
+            hooks.pre-start.command = ["sh", "-c", "echo $COLOUR >>log; exit {code}"]
+            "#
+        );
+        polite("a", &more) + &polite("witness", "requires = [\"a\"]")
+    };
+    let running = Running::start(&[], &definition("red", 0));
+    running.logged("witness up");
+    for (colour, code) in [("green", 1), ("blue", 0)] {
+        let said = running.reload(&definition(colour, code));
+        assert!(said.ends_with("reloaded: a is replaced"), "{said}");
+        if code == 1 {
+            running.said("a: not replaced: ");
+            assert_eq!((running.count("green"), running.count("a up")), (1, 1));
+        }
+    }
+    running.logged("a down");
+    let over = running.stop();
+    assert!(over.at("blue") < over.at("a down"), "{over:#?}");
+    assert_eq!((over.log.len(), over.code), (9, Some(0)), "{over:#?}");
+}
+
+#[test]
 fn wd_142_a_hup_without_a_definition_is_the_programs_own() {
     let place = Place::new();
     let script = "trap 'echo HUP >>log; exit 0' HUP; echo up >>log; while :; do sleep 0.05; done";

@@ -66,7 +66,10 @@ impl Service {
 
     /// Goes as far as it can; when to call again at the latest.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
-        let replacing = self.advance_next(now)?.min(self.advance_replaced(now)?);
+        let replacing = self
+            .advance_before_next(now)
+            .min(self.advance_next(now)?)
+            .min(self.advance_replaced(now)?);
         let hooks = self
             .advance_post_start(now)
             .min(self.advance_on_failure(now));
@@ -74,6 +77,28 @@ impl Service {
         // It may have begun just now.
         let post_start = self.post_start.as_ref().map_or(Timestamp::NEVER, Hook::due);
         Ok(stage.min(replacing).min(hooks).min(post_start))
+    }
+
+    /// Starts the run that is to replace the one that is up once its hook has ended; when to call again.
+    fn advance_before_next(&mut self, now: Timestamp) -> Timestamp {
+        let Some(hook) = &mut self.before_next else {
+            return Timestamp::NEVER;
+        };
+        let Some(end) = hook.advance(now) else {
+            return hook.due();
+        };
+        self.before_next = None;
+        self.timeline
+            .add(now, format!("pre-start hook: {}", end.what));
+        let next = match end.failed {
+            true => Err(Error::Hook(self.options.name.clone(), end.what)),
+            false => self.spawn(),
+        };
+        match next {
+            Ok(next) => self.next = Some(next),
+            Err(error) => self.timeline.notice(now, format!("not replaced: {error}")),
+        }
+        Timestamp::NEVER
     }
 
     fn advance_next(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
@@ -219,6 +244,7 @@ impl Service {
             return;
         };
         let ended = run.conclude(now);
+        self.before_next = None;
         self.post_start = None;
         if self.next.is_none() {
             self.stop_wish = None;

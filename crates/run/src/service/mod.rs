@@ -54,6 +54,8 @@ pub(crate) struct Service {
     sockets: Option<Sockets>,
     captured: Option<Captured>,
     stage: Stage,
+    /// The hook that the start of the run that is to replace the one that is up waits for.
+    before_next: Option<Hook>,
     /// The run that is to replace the one that is up, once it is ready.
     next: Option<Box<Run>>,
     /// Runs that were replaced and are being stopped.
@@ -99,6 +101,7 @@ impl Service {
             sockets: None,
             captured: None,
             stage: Stage::Down { failed: false },
+            before_next: None,
             next: None,
             replaced: Vec::new(),
             post_start: None,
@@ -216,6 +219,7 @@ impl Service {
         for hook in hook
             .iter()
             .copied()
+            .chain(&self.before_next)
             .chain(&self.post_start)
             .chain(&self.on_failure)
         {

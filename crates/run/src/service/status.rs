@@ -70,7 +70,7 @@ impl Service {
 
     /// Whether another run of it is being started or stopped beside the one that is up.
     pub(crate) fn is_being_replaced(&self) -> bool {
-        self.next.is_some() || !self.replaced.is_empty()
+        self.before_next.is_some() || self.next.is_some() || !self.replaced.is_empty()
     }
 
     /// The process of its program.

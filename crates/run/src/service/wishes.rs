@@ -7,6 +7,7 @@ use winddown_core::order::Standing;
 use winddown_core::restart::Restarts;
 
 use super::ended::stopped_without_a_run;
+use super::hook::{self, Event, Hook};
 use super::run::StopRequest;
 use super::{Service, Stage};
 use crate::error::Error;
@@ -36,18 +37,25 @@ impl Service {
     ///
     /// # Errors
     /// When it is not ready itself, or is being replaced already, or the new one cannot be started; the old one goes on.
-    pub(crate) fn replace(&mut self) -> Result<(), Error> {
-        if self.standing() != Standing::Ready || self.next.is_some() {
+    pub(crate) fn replace(&mut self, now: Timestamp) -> Result<(), Error> {
+        let replacing = self.before_next.is_some() || self.next.is_some();
+        if self.standing() != Standing::Ready || replacing {
             return Err(Error::NotReady(self.options.name.clone()));
         }
         self.restarts.forgive();
-        self.next = Some(self.spawn()?);
+        let facts = hook::Facts::new();
+        self.before_next =
+            Hook::start(Event::PreStart, &self.options, facts, Timestamp::NEVER, now);
+        if self.before_next.is_none() {
+            self.next = Some(self.spawn()?);
+        }
         Ok(())
     }
 
     /// Has it stopped and started again.
     pub(crate) fn restart(&mut self, request: &StopRequest, now: Timestamp) {
         self.restarts.forgive();
+        self.before_next = None;
         self.wanted = true;
         match &self.stage {
             Stage::Up(_) => {
@@ -64,6 +72,7 @@ impl Service {
     pub(crate) fn unwant(&mut self, request: &StopRequest, now: Timestamp) {
         self.wanted = false;
         self.again = false;
+        self.before_next = None;
         let deadline = now + self.options.policy.timeout;
         if let Some(hook) = &mut self.on_failure {
             hook.tighten(deadline);

@@ -297,7 +297,7 @@ impl Supervisor {
         let (goal, all) = match request {
             Request::Restart(Restart { overlap: true, .. }) => {
                 let before = self.services[index].pid();
-                if let Err(error) = self.replace_service(index) {
+                if let Err(error) = self.replace_service(index, now) {
                     return Some(refused(&error));
                 }
                 (Goal::Replaced(before), BTreeSet::from([index]))

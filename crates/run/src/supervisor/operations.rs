@@ -27,8 +27,8 @@ impl Supervisor {
     }
 
     /// Starts the program of a service once more, and stops the old one when the new one is ready.
-    pub(super) fn replace_service(&mut self, index: usize) -> Result<(), Error> {
+    pub(super) fn replace_service(&mut self, index: usize, now: Timestamp) -> Result<(), Error> {
         self.dirty.insert(index);
-        self.services[index].replace()
+        self.services[index].replace(now)
     }
 }

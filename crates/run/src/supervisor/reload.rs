@@ -89,7 +89,7 @@ impl Supervisor {
                     let overlaps = !new.listen.is_empty() && new.listen == service.options().listen;
                     if !service.amend(new) {
                         changes.push(format!("{name} is changed"));
-                    } else if overlaps && self.replace_service(*index).is_ok() {
+                    } else if overlaps && self.replace_service(*index, now).is_ok() {
                         changes.push(format!("{name} is replaced"));
                     } else {
                         changes.push(format!("{name} is restarted"));
