@@ -117,11 +117,12 @@ impl Ancestry {
         Ok(self.is_vacant(tree))
     }
 
-    /// Every process of `tree`, zombies included.
+    /// Every process of `tree`. Reaps, so that the many that have just been killed are not looked at again.
     pub(super) fn walk(&mut self, tree: TreeId) -> io::Result<Processes> {
         let own = std::process::id();
         let (leaders, inherited) = {
             let mut registry = registry::lock();
+            registry.reap_all();
             let started = registry.started().filter(|(_, of)| *of == Some(tree));
             let leaders: Vec<u32> = started.map(|(pid, _)| pid).collect();
             (leaders, self.look(tree, &mut registry)?.of_tree)
