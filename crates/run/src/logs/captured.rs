@@ -140,6 +140,14 @@ pub struct Capture {
 }
 
 impl Capture {
+    /// The lines of this run that come from now on, without those of runs that overlap.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when there is no descriptor left.
+    pub fn subscribe(&self) -> Result<Subscription, Error> {
+        self.run.service.tail().subscribe_to(self.run.number)
+    }
+
     /// Begins to read the output of the run to its end, to write it, and to bring it to the disk. Call it when nothing of the
     /// program is left. Never blocks: the [`Logs`](super::Logs) are ready when it is over, at the latest when `within` has passed.
     ///

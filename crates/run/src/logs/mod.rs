@@ -35,7 +35,7 @@ mod system;
 mod tail;
 mod tidy;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
@@ -131,6 +131,7 @@ impl Logs {
             forward,
             notices,
             tail: Mutex::default(),
+            runs: AtomicU64::new(0),
         };
         Ok(Some(Captured {
             name: name.to_owned(),

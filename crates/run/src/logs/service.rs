@@ -70,6 +70,8 @@ pub(crate) struct Service {
     pub(crate) forward: Option<Forward>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) tail: Mutex<Tail>,
+    /// How many runs there were.
+    pub(crate) runs: AtomicU64,
 }
 
 /// Winddown's own streams, and the name that stands in front.
@@ -89,6 +91,7 @@ impl Service {
     /// Hands a piece of output to all who want it, and says how many lines it is.
     fn take(
         &self,
+        run: u64,
         output: Output,
         time: Timestamp,
         piece: &[u8],
@@ -115,7 +118,7 @@ impl Service {
                 pool.schedule(outlet);
             }
         }
-        self.tail().push(output, time, piece)
+        self.tail().push(run, output, time, piece)
     }
 
     pub(crate) fn tail(&self) -> MutexGuard<'_, Tail> {
@@ -144,6 +147,7 @@ impl Service {
 /// The output of one run of a service's program.
 pub(crate) struct Run {
     pub(crate) service: Arc<Service>,
+    pub(crate) number: u64,
     /// How many of its pipes are open.
     open: AtomicUsize,
     held_open: AtomicBool,
@@ -157,6 +161,7 @@ impl Run {
     pub(crate) fn new(service: &Arc<Service>) -> Self {
         Self {
             service: Arc::clone(service),
+            number: service.runs.fetch_add(1, Ordering::Relaxed),
             open: AtomicUsize::new(0),
             held_open: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
@@ -173,7 +178,9 @@ impl Run {
         scratch: &mut Scratch,
         pool: &Pool,
     ) {
-        let lines = self.service.take(output, time, piece, scratch, pool);
+        let lines = self
+            .service
+            .take(self.number, output, time, piece, scratch, pool);
         self.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
         self.lines.fetch_add(lines, Ordering::Relaxed);
     }

@@ -48,8 +48,8 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Takes a piece of output, and says how many lines it is.
-    pub(crate) fn push(&mut self, output: Output, time: Timestamp, piece: &[u8]) -> u64 {
+    /// Takes a piece of the output of run number `run`, and says how many lines it is.
+    pub(crate) fn push(&mut self, run: u64, output: Output, time: Timestamp, piece: &[u8]) -> u64 {
         let feeds: Vec<Arc<Feed>> = self.subscribers.iter().filter_map(Weak::upgrade).collect();
         if feeds.len() < self.subscribers.len() {
             self.subscribers.retain(|feed| feed.strong_count() > 0);
@@ -64,7 +64,8 @@ impl Tail {
                 partial,
             });
             self.kept.push(&line, KEPT);
-            for feed in &feeds {
+            let wants = |feed: &&Arc<Feed>| feed.run.is_none_or(|wanted| wanted == run);
+            for feed in feeds.iter().filter(wants) {
                 feed.push(&line);
             }
         }
@@ -73,10 +74,7 @@ impl Tail {
 
     /// A subscription that begins with the last `last` lines, as far as they are kept.
     pub(crate) fn subscribe(&mut self, last: usize) -> winddown_sys::Result<Subscription> {
-        let feed = Arc::new(Feed {
-            waiting: Mutex::default(),
-            wake: Wake::new()?,
-        });
+        let feed = Feed::new(None)?;
         let skip = self.kept.lines.len().saturating_sub(last);
         for line in self.kept.lines.iter().skip(skip) {
             feed.push(line);
@@ -84,10 +82,19 @@ impl Tail {
         self.subscribers.push(Arc::downgrade(&feed));
         Ok(Subscription(feed))
     }
+
+    /// A subscription to what comes from run number `run` alone.
+    pub(crate) fn subscribe_to(&mut self, run: u64) -> winddown_sys::Result<Subscription> {
+        let feed = Feed::new(Some(run))?;
+        self.subscribers.push(Arc::downgrade(&feed));
+        Ok(Subscription(feed))
+    }
 }
 
 #[derive(Debug)]
 struct Feed {
+    /// The number of the run that alone is listened to.
+    run: Option<u64>,
     waiting: Mutex<Waiting>,
     wake: Wake,
 }
@@ -99,6 +106,14 @@ struct Waiting {
 }
 
 impl Feed {
+    fn new(run: Option<u64>) -> winddown_sys::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            run,
+            waiting: Mutex::default(),
+            wake: Wake::new()?,
+        }))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,19 +188,24 @@ mod tests {
     fn a_subscriber_gets_the_last_lines_and_then_each_new_one() {
         let mut tail = Tail::default();
         let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(tail.push(Output::Stdout, now, b"one\ntwo\nthree\n"), 3);
+        assert_eq!(tail.push(1, Output::Stdout, now, b"one\ntwo\nthree\n"), 3);
         let (some, none) = (tail.subscribe(2).unwrap(), tail.subscribe(0).unwrap());
         assert_eq!((is_ready(&some), is_ready(&none)), (true, false));
         assert_eq!(texts(&some.take()), ["two", "three"]);
         assert!(!is_ready(&some));
-        tail.push(Output::Stderr, now, b"four");
+        tail.push(1, Output::Stderr, now, b"four");
         assert_eq!((is_ready(&some), is_ready(&none)), (true, true));
         let news = none.take();
         assert_eq!(texts(&news), ["four"]);
         assert!(news.lines[0].partial && news.lines[0].output == Output::Stderr);
         drop(none);
-        tail.push(Output::Stderr, now, b"five\n");
+        tail.push(1, Output::Stderr, now, b"five\n");
         assert_eq!(tail.subscribers.len(), 1);
+        let second = tail.subscribe_to(2).unwrap();
+        tail.push(1, Output::Stdout, now, b"of the first run\n");
+        assert!(!is_ready(&second));
+        tail.push(2, Output::Stdout, now, b"of the second\n");
+        assert_eq!(texts(&second.take()), ["of the second"]);
     }
 
     #[test]
@@ -194,7 +214,7 @@ mod tests {
         let slow = tail.subscribe(0).unwrap();
         let line = [vec![b'x'; 9_999], b"\n".to_vec()].concat();
         for _ in 0..200 {
-            tail.push(Output::Stdout, Timestamp::UNIX_EPOCH, &line);
+            tail.push(1, Output::Stdout, Timestamp::UNIX_EPOCH, &line);
         }
         let news = slow.take();
         assert_eq!(news.lost + news.lines.len() as u64, 200);

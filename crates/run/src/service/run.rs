@@ -111,8 +111,8 @@ impl Run {
             }
             None => None,
         };
-        let lines = match (&options.ready, captured) {
-            (ReadyWhen::Line(_), Some(captured)) => Some(captured.subscribe(0)?),
+        let lines = match (&options.ready, &capture) {
+            (ReadyWhen::Line(_), Some(capture)) => Some(capture.subscribe()?),
             _ => None,
         };
         let terminal = match options.interactive {
