@@ -202,6 +202,7 @@ fn wd_113_hooks_after_an_end_share_the_budget_of_a_stop() {
             stop.timeout = "300ms"
             [service.s]
             command = ["sh", "-c", "exit 1"]
+            stop.timeout = "1h"
             hooks.{hook} = {{ command = ["sh", "hang.sh"], timeout = "1h" }}
             [service.other]
             command = ["sh", "polite.sh", "other"]
