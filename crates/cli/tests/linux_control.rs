@@ -196,6 +196,53 @@ fn a_start_that_fails_is_told_with_the_reason() {
     running.end();
 }
 
+/// WD-174: the new program is ready before the old one is stopped; where it is not, the old one goes on.
+#[test]
+fn wd_174_an_overlapping_restart_replaces_what_runs_or_leaves_it() {
+    let running = Running::start(
+        r#"
+        [service.web]
+        command = ["sh", "-c", "test -e broken && exit 1; exec sleep 60"]
+        ready = { when = "auto" }
+        "#,
+    );
+    running.wait_for_state("web", "ready");
+    let first = running.status("web")["pid"].clone();
+    let answer = running.json(&["restart", "web", "--overlap"]);
+    let second = answer["services"][0]["pid"].clone();
+    assert_ne!(first, second);
+    assert_eq!(answer["services"][0]["state"], "ready");
+
+    running.place.write("broken", "");
+    let end = running.ask(&["restart", "web", "--overlap"]);
+    assert_eq!(end.code(), Some(1), "{end:#?}");
+    assert!(end.stderr.contains("is not replaced"), "{end:#?}");
+    assert_eq!(running.status("web")["pid"], second);
+    running.end();
+}
+
+/// Whoever starts a service need not wait for its next start.
+#[test]
+fn a_start_during_back_off_is_at_once() {
+    let running = Running::start(
+        r#"
+        [service.web]
+        command = ["sh", "-c", "test -e whole || exit 1; exec sleep 60"]
+        restart = { backoff = { initial = "10m", max = "10m" } }
+        "#,
+    );
+    running.wait_for_state("web", "back-off");
+    let awaits = running.status("web")["awaits"].clone();
+    assert!(
+        awaits.as_str().unwrap().contains("next start in"),
+        "{awaits}"
+    );
+    running.place.write("whole", "");
+    let answer = running.json(&["start", "web"]);
+    assert_eq!(answer["services"][0]["state"], "ready", "{answer:#}");
+    running.end();
+}
+
 /// WD-175: the report of the stop says who asked.
 #[test]
 fn wd_175_the_report_says_who_asked() {

@@ -139,3 +139,100 @@ impl Waitable for LocalStream {
         self.unsent() > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::{Error, Poller};
+
+    /// An address of the test's own, and the directory that it is in.
+    fn place(name: &str) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = match cfg!(windows) {
+            true => PathBuf::from(format!(r"\\.\pipe\{name}-{}", std::process::id())),
+            false => directory.path().join("private").join(name),
+        };
+        (directory, path)
+    }
+
+    fn accepted(listener: &mut LocalListener) -> LocalStream {
+        let mut poller = Poller::new().unwrap();
+        poller.watch(1, &[&*listener]).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(stream) = listener.accept().unwrap() {
+                return stream;
+            }
+            assert!(Instant::now() < deadline);
+            poller.wait(Some(Duration::from_secs(20)));
+        }
+    }
+
+    #[test]
+    fn much_is_sent_without_ever_blocking() {
+        let (_directory, address) = place("much");
+        let mut listener = LocalListener::bind(&address).unwrap();
+        assert!(listener.accept().unwrap().is_none());
+        let mut client = LocalStream::connect(&address).unwrap();
+        let mut server = accepted(&mut listener);
+        for peer in [client.peer(), server.peer()] {
+            assert!(peer.is_trusted);
+            assert!(peer.pid.is_none_or(|pid| pid == std::process::id()));
+        }
+        let much: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        server.send(&much).unwrap();
+        assert!(server.unsent() > 0 && server.waits_for_room());
+        client.send(b"hello").unwrap();
+
+        let (mut got, mut asked) = (Vec::new(), Vec::new());
+        let mut poller = Poller::new().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while got.len() < much.len() || asked.len() < 5 {
+            assert!(Instant::now() < deadline, "{} of it", got.len());
+            poller.watch(1, &[&client, &server]).unwrap();
+            poller.wait(Some(Duration::from_secs(20)));
+            server.send(&[]).unwrap();
+            assert!(server.receive(&mut asked).unwrap());
+            assert!(client.receive(&mut got).unwrap());
+        }
+        assert_eq!((asked.as_slice(), got == much), (&b"hello"[..], true));
+        assert_eq!((server.unsent(), client.unsent()), (0, 0));
+        // Nothing is left to deal with: nobody is woken.
+        poller.watch(1, &[&client, &server]).unwrap();
+        assert!(poller.wait(Some(Duration::ZERO)).is_empty());
+
+        drop(client);
+        assert_eq!(poller.wait(Some(Duration::from_secs(20))), [1]);
+        while server.receive(&mut asked).unwrap() {
+            assert!(Instant::now() < deadline);
+            poller.wait(Some(Duration::from_secs(1)));
+        }
+        assert!(!server.receive(&mut asked).unwrap());
+    }
+
+    #[test]
+    fn an_address_is_taken_once_and_given_back() {
+        let (_directory, address) = place("taken");
+        let listener = LocalListener::bind(&address).unwrap();
+        match LocalListener::bind(&address) {
+            Err(Error::AddressInUse { pid, .. }) => {
+                assert!(pid.is_none_or(|pid| pid == std::process::id()));
+            }
+            other => panic!("{other:?}"),
+        }
+        drop(listener);
+        match LocalStream::connect(&address) {
+            Err(Error::Os { source, .. }) => assert_eq!(source.kind(), io::ErrorKind::NotFound),
+            other => panic!("{other:?}"),
+        }
+        LocalListener::bind(&address).unwrap();
+    }
+
+    #[test]
+    fn names_are_made_safe() {
+        let address = address("../a/b").unwrap_or_else(|| PathBuf::from(".._a_b"));
+        assert!(address.to_string_lossy().contains(".._a_b"), "{address:?}");
+    }
+}
