@@ -8,9 +8,9 @@ use std::process::Stdio;
 
 use support::{End, Place, WINDDOWN, read_until};
 
-/// WD-98: the program reads from the terminal, Ctrl+Z gives the terminal to the shell and `fg` back, Ctrl+C is the program's.
+/// WD-89: the program reads from the terminal, Ctrl+Z gives the terminal to the shell and `fg` back, Ctrl+C is the program's.
 #[test]
-fn wd_98_the_terminal_is_the_programs() {
+fn wd_89_the_terminal_is_the_programs() {
     let place = Place::new();
     // It gives its command a terminal, whose keyboard is its own standard input.
     let mut command = place.command(
