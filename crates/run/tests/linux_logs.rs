@@ -237,6 +237,18 @@ fn runs_that_overlap_share_the_file_and_end_each_for_itself() {
 }
 
 #[test]
+fn each_stream_can_have_its_file() {
+    let bench = Bench::new();
+    let (file, errors) = (bench.path("a.log"), bench.path("errors.log"));
+    let options = files(file, Some(errors), Format::Raw, Rotation::default());
+    let captured = bench.open(&options);
+    bench.sh(&captured, "echo out; echo err >&2");
+    assert_eq!(bench.all_of("a.log"), b"out\n");
+    assert_eq!(bench.all_of("errors.log"), b"err\n");
+    bench.end();
+}
+
+#[test]
 fn each_stream_can_have_its_file_and_lines_say_when_and_where() {
     let bench = Bench::new();
     let (file, errors) = (bench.path("a.log"), bench.path("errors.log"));
