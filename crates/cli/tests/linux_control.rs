@@ -111,12 +111,15 @@ fn read_answer(stream: &UnixStream) -> Value {
 
 const PAIR: &str = r#"
     [service.db]
-    command = ["STUBBORN", "graceful"]
+    command = ["STUBBORN", "--notify", "graceful"]
+    ready = { when = "notify" }
     [service.web]
-    command = ["STUBBORN", "graceful"]
+    command = ["STUBBORN", "--notify", "graceful"]
+    ready = { when = "notify" }
     requires = ["db"]
     [service.extra]
-    command = ["STUBBORN", "graceful"]
+    command = ["STUBBORN", "--notify", "graceful"]
+    ready = { when = "notify" }
     autostart = false
 "#;
 
@@ -174,12 +177,14 @@ fn a_start_that_fails_is_told_with_the_reason() {
     let running = Running::start(
         r#"
         [service.web]
-        command = ["STUBBORN", "graceful"]
+        command = ["STUBBORN", "--notify", "graceful"]
+        ready = { when = "notify" }
         [service.broken]
         command = ["sh", "-c", "exit 3"]
         autostart = false
+        ready = { when = "notify" }
         [service.silent]
-        command = ["STUBBORN", "graceful"]
+        command = ["sleep", "60"]
         autostart = false
         ready = { when = "notify", timeout = "100ms" }
         "#,
@@ -250,7 +255,9 @@ fn wd_175_the_report_says_who_asked() {
     let stubborn = stubborn_program().display().to_string();
     place.write(
         "services.toml",
-        &format!("control = true\ncommand = [\"{stubborn}\", \"graceful\"]"),
+        &format!(
+            "control = true\nready = {{ when = \"notify\" }}\ncommand = [\"{stubborn}\", \"--notify\", \"graceful\"]"
+        ),
     );
     let mut command = run(&place);
     command.args(["--report", "report.json"]);
@@ -286,7 +293,8 @@ fn wd_174_a_contradiction_overtakes() {
     let running = Running::start(
         r#"
         [service.late]
-        command = ["STUBBORN", "exits-late", "700ms"]
+        command = ["STUBBORN", "--notify", "exits-late", "2s"]
+        ready = { when = "notify" }
         "#,
     );
     running.wait_for_state("late", "ready");
@@ -361,10 +369,12 @@ fn logs_are_shown_and_followed() {
     let running = Running::start(
         r#"
         [service.web]
-        command = ["STUBBORN", "graceful"]
+        command = ["STUBBORN", "--notify", "graceful"]
+        ready = { when = "notify" }
         logs = { file = "web.log" }
         [service.plain]
-        command = ["STUBBORN", "graceful"]
+        command = ["STUBBORN", "--notify", "graceful"]
+        ready = { when = "notify" }
         "#,
     );
     running.wait_for_state("web", "ready");
@@ -384,21 +394,22 @@ fn logs_are_shown_and_followed() {
         let ready = has_written(&follow);
         (ready && follow.stdout.as_mut().unwrap().read(&mut first).unwrap() == 1).then_some(())
     });
+    running.json(&["restart", "web"]);
     support::read_until(follow.stdout.as_mut().unwrap(), "stopped\nready\n");
     follow.kill().unwrap();
     follow.wait().unwrap();
 
-    let lines = running.ask(&["logs", "web", "-n", "2", "--output", "json"]);
-    let lines: Vec<Value> = lines
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let texts: Vec<_> = lines
-        .iter()
-        .map(|line| line["text"].as_str().unwrap())
-        .collect();
-    assert_eq!(texts, ["stopped", "ready"]);
+    let lines = until("the last lines", || {
+        let lines = running.ask(&["logs", "web", "-n", "2", "--output", "json"]);
+        let lines: Vec<Value> = lines
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let texts = lines.iter().map(|line| line["text"].as_str().unwrap());
+        let last = texts.collect::<Vec<_>>() == ["stopped", "ready"];
+        last.then_some(lines)
+    });
     assert_eq!(lines[0]["stream"], "stdout");
 
     running.json(&["rotate-logs", "web"]);
