@@ -24,7 +24,7 @@ fn wd_89_the_terminal_is_the_programs() {
     let mut types = |text: &str| keyboard.write_all(text.as_bytes()).unwrap();
 
     types(&format!(
-        "{WINDDOWN} run -i -- sh -c 'echo u\"\"p; read word; echo go\"\"t $word; exec sleep 1000'\n"
+        "{WINDDOWN} run -i -- sh -c 'echo u\"\"p; for i in 1 2; do read word; echo go\"\"t $word; done; exec sleep 1000'\n"
     ));
     read_until(&mut screen, "up\r\n");
     types("hello\n");
@@ -33,7 +33,9 @@ fn wd_89_the_terminal_is_the_programs() {
     read_until(&mut screen, "Stopped");
     types("echo s\"\"hell; fg\n");
     read_until(&mut screen, "shell\r\n");
-    read_until(&mut screen, "winddown run -i");
+    // What reads from the terminal has it again.
+    types("again\n");
+    read_until(&mut screen, "got again");
     types("\x03");
     read_until(&mut screen, "survivors  0");
     types("echo code=$?; exit\n");

@@ -61,6 +61,8 @@ pub(crate) struct Supervisor {
     /// What happens to all of it rather than to one service.
     timeline: Timeline,
     told_running: bool,
+    /// Whether the memory that only the start needed was given back.
+    gave_back: bool,
     told_stopping: bool,
 }
 
@@ -153,6 +155,7 @@ impl Supervisor {
             begun: now,
             control,
             told_running: false,
+            gave_back: false,
             told_stopping: false,
         };
         for index in 0..supervisor.services.len() {
@@ -192,6 +195,11 @@ impl Supervisor {
         let first = self.due.first().map_or(Timestamp::NEVER, |(at, _)| *at);
         let clients = self.control.as_ref().map_or(Timestamp::NEVER, Control::due);
         let until = first.min(until).min(clients);
+        if self.told_running && !self.gave_back && until > Monotonic.now() {
+            // From here on it mostly waits.
+            self.gave_back = true;
+            memory::give_back_code();
+        }
         let owners = self.poller.wait(Monotonic.sleep_until(until));
         let now = Monotonic.now();
         if let (Some(control), true) = (&mut self.control, owners.contains(&CONTROL)) {
@@ -413,8 +421,6 @@ impl Supervisor {
         {
             self.told_running = true;
             self.host.running();
-            // From here on it mostly waits.
-            memory::give_back_code();
         }
     }
 

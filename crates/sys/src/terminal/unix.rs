@@ -3,8 +3,7 @@
 use std::io::stdin;
 
 use rustix::process::{
-    Pid, Signal as Raw, WaitId, WaitIdOptions, getpgrp, getpid, kill_process, kill_process_group,
-    waitid,
+    Pid, Signal as Raw, WaitId, WaitIdOptions, getpid, kill_process, kill_process_group, waitid,
 };
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
@@ -20,7 +19,8 @@ pub(super) struct Terminal {
 impl Terminal {
     pub(super) fn of_this_process() -> Option<Self> {
         let settings = tcgetattr(stdin()).ok()?;
-        let own_group = getpgrp();
+        // SAFETY: takes no pointers, and only asks. It is 0 where the group's leader is outside of the pid namespace.
+        let own_group = Pid::from_raw(unsafe { libc::getpgrp() })?;
         (tcgetpgrp(stdin()).ok()? == own_group).then_some(Self {
             own_group,
             settings,

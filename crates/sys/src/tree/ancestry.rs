@@ -15,8 +15,6 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{getpgrp, getsid};
-
 use crate::process::procfs::{self, Stat};
 use crate::process::registry::{self, Registry, TreeId};
 use crate::tree::mark;
@@ -230,7 +228,9 @@ impl Ancestry {
             .map(|(pid, stat)| (*pid, stat.start_time))
             .collect();
         // Not the groups of this process, which its children may share, nor 0, which stands for those of other namespaces.
-        let own = [getpgrp(), getsid(None).unwrap_or(getpgrp())].map(|group| group.as_raw_pid());
+        // rustix would take 0 for a fault.
+        // SAFETY: neither takes a pointer, and both only ask.
+        let own = unsafe { [libc::getpgrp(), libc::getsid(0)] };
         known.groups = found
             .iter()
             .flat_map(|(_, stat)| [stat.session, stat.group])
