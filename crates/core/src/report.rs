@@ -192,7 +192,7 @@ pub struct StopReport {
     pub verdict: Verdict,
     /// Who asked first.
     pub asked_by: AskedBy,
-    /// Who asked after that, in order.
+    /// Who asked after that, in order; the first 100.
     pub also_asked: Vec<AskedBy>,
     /// When the first request arrived.
     pub at: WallTime,

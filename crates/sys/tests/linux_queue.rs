@@ -57,6 +57,21 @@ fn wd_80_realtime_signals_come_one_by_one() {
     .finish();
 }
 
+/// WD-11: who sends signals without end does not keep the loop from its other work; nothing is lost.
+#[test]
+fn wd_11_a_flood_is_taken_in_parts() {
+    fork(|_| {
+        let queue = SignalQueue::attach().unwrap();
+        for _ in 0..100 {
+            send(Rt(1));
+        }
+        assert_eq!(queue.drain().len(), 64);
+        assert_eq!(wait_any(&[&queue], None), [true]);
+        assert_eq!(queue.drain().len(), 36);
+    })
+    .finish();
+}
+
 /// WD-82: what the starter left ignored arrives, and children can be waited for.
 #[test]
 fn wd_82_inherited_dispositions_are_undone() {

@@ -83,6 +83,9 @@ struct StopUnderWay {
     interactive: bool,
 }
 
+/// How many of those who ask again are named in a report.
+const MOST_ASKED: usize = 100;
+
 impl Engine {
     pub(crate) fn new(settings: Settings, host: Box<dyn Host>) -> Self {
         Self {
@@ -320,7 +323,9 @@ impl Engine {
         let deadline = runtime.now() + self.limit_of(&arrival.origin.mechanism);
         let asker = self.asker(arrival);
         if let Some(stop) = &mut self.stop {
-            stop.also.push(asker);
+            if stop.also.len() < MOST_ASKED {
+                stop.also.push(asker);
+            }
             stop.budget.tighten(deadline);
         }
     }

@@ -29,6 +29,9 @@ const LOOK_FOR_EMPTY: Duration = Duration::from_millis(10);
 /// How long the last of the output may take at least where the time of the stop is over.
 const LEAST_DRAIN: Duration = Duration::from_millis(90);
 
+/// How many of those who ask again are named in a report.
+const MOST_ASKED: usize = 100;
+
 /// A wish for the stop of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct StopRequest {
@@ -408,12 +411,14 @@ impl Run {
         let (Some(stop), Some(request)) = (&mut self.stop, request) else {
             return;
         };
-        let origin = &request.arrival.origin;
-        self.timeline.add(now, format!("asked again by {origin}"));
         if let Some(until) = request.until {
             stop.tighten(until);
         }
-        stop.also.push(origin.clone());
+        if stop.also.len() < MOST_ASKED {
+            let origin = &request.arrival.origin;
+            self.timeline.add(now, format!("asked again by {origin}"));
+            stop.also.push(origin.clone());
+        }
     }
 
     fn climb(&mut self, now: Timestamp) -> Timestamp {

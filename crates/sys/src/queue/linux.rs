@@ -11,6 +11,9 @@ use crate::signal::{self, Blocked, Mask, Replaced};
 use crate::source::{Attached, describe};
 use crate::{Descriptor, Error, Monotonic, Result};
 
+/// How many signals are taken at once, so that who sends them without end does not hold up the caller's loop.
+const AT_ONCE: usize = 64;
+
 /// Dropped in this order: dispositions before the mask, so that what is pending then meets what it would have met.
 #[derive(Debug)]
 pub(super) struct SignalQueue {
@@ -49,7 +52,10 @@ impl SignalQueue {
 
     pub(super) fn drain(&self) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
-        while let Some(info) = self.next() {
+        for _ in 0..AT_ONCE {
+            let Some(info) = self.next() else {
+                break;
+            };
             let sender = matches!(
                 info.ssi_code,
                 libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL

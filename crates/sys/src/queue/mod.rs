@@ -49,7 +49,7 @@ impl SignalQueue {
         })
     }
 
-    /// Takes what arrived. Empty when nothing did; never blocks.
+    /// Takes what arrived, on Linux up to 64 signals at once. Empty when nothing did; never blocks.
     ///
     /// Names and keys are looked up now, see [`Sources::drain`](crate::Sources::drain).
     #[must_use]
