@@ -341,7 +341,8 @@ fn wd_131_privileged_settings_go_with_another_user() {
             umask: Some(0o077),
             limits: [
                 (Resource::Nofile, "5:8".parse().unwrap()),
-                (Resource::Nproc, "1000".parse().unwrap()),
+                // Many more than other tests have as this user.
+                (Resource::Nproc, "5000".parse().unwrap()),
             ]
             .into(),
             oom_score_adjust: Some(900),

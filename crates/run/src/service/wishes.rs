@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use winddown_core::Timestamp;
-use winddown_core::order::Standing;
 use winddown_core::restart::Restarts;
+use winddown_core::{State, Timestamp};
 
 use super::ended::stopped_without_a_run;
 use super::hook::{self, Event, Hook};
@@ -36,10 +35,12 @@ impl Service {
     /// Starts the program once more beside the one that runs, which is stopped as soon as the new one is ready.
     ///
     /// # Errors
-    /// When it is not ready itself, or is being replaced already, or the new one cannot be started; the old one goes on.
+    /// When its program is not ready, or is being replaced already, or the new one cannot be started; the old one goes on.
     pub(crate) fn replace(&mut self, now: Timestamp) -> Result<(), Error> {
         let replacing = self.before_next.is_some() || self.next.is_some();
-        if self.standing() != Standing::Ready || replacing {
+        // It serves, whether or not its post-start hook has ended.
+        let serves = matches!(&self.stage, Stage::Up(run) if run.state() == State::Running);
+        if !serves || replacing {
             return Err(Error::NotReady(self.options.name.clone()));
         }
         self.restarts.forgive();

@@ -84,7 +84,6 @@ fn wd_123_a_program_that_takes_too_long_is_killed_with_all_that_it_started() {
     let mut task = bench.start(&["double-forks"], LONG);
     let ready = |task: &Task| task.output().contains("ready");
     assert_eq!(drive(&mut task, ready), TaskState::Running);
-    assert_ne!(bench.census.survivors(), []);
     task.tighten(Monotonic.now());
     assert_eq!(finish(&mut task), TaskState::TimedOut);
     bench.census.assert_empty();
