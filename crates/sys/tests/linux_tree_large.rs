@@ -45,7 +45,7 @@ fn wd_71_a_fork_bomb_is_ended_or_named() {
         let fuse = tempfile::NamedTempFile::new_in("/tmp").unwrap();
         let tree = new_tree();
         let mut options =
-            nest.options("i=0; while [ $i -lt 64 ]; do setsid sh -c \"$AGAIN\" & i=$((i+1)); done");
+            nest.options("i=0; while [ $i -lt 16 ]; do setsid sh -c \"$AGAIN\" & i=$((i+1)); done");
         let again = "[ -e $FUSE ] && setsid sh -c \"$AGAIN\" &";
         let set = |value: &std::ffi::OsStr| EnvChange::Set(value.to_owned());
         options.env.push(("AGAIN".into(), set(again.as_ref())));
