@@ -59,7 +59,8 @@ fn role() {
         }
         "updated" => {
             let updater = env::var_os("UPDATER").unwrap();
-            let _updater = again(updater.as_ref(), "updater").spawn().unwrap();
+            let mut updater = again(updater.as_ref(), "updater").spawn().unwrap();
+            updater.wait().unwrap();
             sleep();
         }
         "updater" => {

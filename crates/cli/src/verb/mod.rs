@@ -22,7 +22,7 @@ pub(crate) mod status;
 /// From here on a request that no run takes stays pending until this process has ended: one that comes when all is over must
 /// change neither the exit nor what is written.
 fn hold_late_requests() {
-    std::mem::forget(signal::block_all_on_this_thread());
+    signal::block_all_on_this_thread().keep();
 }
 
 /// `command`, whose program has a name: an empty one comes from a variable that is not set.

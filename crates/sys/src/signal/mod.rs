@@ -95,6 +95,13 @@ pub struct Blocked {
     _of_this_thread: PhantomData<*const ()>,
 }
 
+impl Blocked {
+    /// Leaves them blocked for good.
+    pub fn keep(self) {
+        let _kept = std::mem::ManuallyDrop::new(self);
+    }
+}
+
 /// Gives a child, between `fork(2)` and `execve(2)`, what a program expects to start with: every disposition is the default,
 /// except that an inherited ignored `HUP` or `INT` stays ignored ([`Inherited::keeps_ignored`]), and no signal is blocked.
 ///
