@@ -1,6 +1,8 @@
 //! Runs the built `winddown` on programs, bounded in time and with a census.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub(crate) mod control;
+pub(crate) mod program;
 pub(crate) mod services;
 
 use std::ffi::OsStr;

@@ -1,0 +1,236 @@
+//! Each request, from its beginning to its outcome.
+
+use std::collections::BTreeSet;
+
+use winddown_core::order::{Need, Standing};
+use winddown_core::{Arrival, Origin, Timestamp};
+
+use super::{Control, Follower, Goal, Pending};
+use crate::control::{Answer, ClientId, Logs, Operation, Refusal, Request, Restart};
+use crate::error::Error;
+use crate::service::StopRequest;
+use crate::supervisor::Supervisor;
+
+impl Supervisor {
+    /// Begins what was asked for; the answer where there is one at once.
+    pub(super) fn carry_out(
+        &mut self,
+        control: &mut Control,
+        client: ClientId,
+        origin: Origin,
+        request: Request,
+        now: Timestamp,
+    ) -> Option<Answer> {
+        let (service, wait) = match &request {
+            Request::Status { service } => return Some(self.status(service.as_deref())),
+            Request::Reload {} => return Some(self.reload_for(&origin, now)),
+            Request::Logs(logs) => return self.follow(control, client, logs),
+            Request::RotateLogs { service } => {
+                return Some(self.rotate_logs(service, &origin, now));
+            }
+            Request::Start(Operation { service, wait })
+            | Request::Stop(Operation { service, wait })
+            | Request::Restart(Restart { service, wait, .. }) => (service, *wait),
+        };
+        let Some(index) = self.index_of(service) else {
+            return Some(self.no_service(service));
+        };
+        if self.stop.is_some() && !matches!(request, Request::Stop(_)) {
+            return Some(stopping());
+        }
+        self.services[index].note(format!("asked for: {origin}"), now);
+        let stop = StopRequest {
+            arrival: Arrival {
+                origin: origin.clone(),
+                at: now,
+                interactive: false,
+            },
+            ask_by: None,
+            until: None,
+            force: false,
+        };
+        let (goal, all) = match request {
+            Request::Restart(Restart { overlap: true, .. }) => {
+                let before = self.services[index].pid();
+                if let Err(error) = self.replace_service(index, now) {
+                    return Some(refused(&error));
+                }
+                (Goal::Replaced(before), BTreeSet::from([index]))
+            }
+            Request::Restart(_) => {
+                let all = self.requiring(index);
+                self.stop_service(index, &stop, now);
+                (Goal::UpAfterDown, all)
+            }
+            Request::Stop(_) => {
+                let all = self.requiring(index);
+                self.stop_service(index, &stop, now);
+                (Goal::Down, all)
+            }
+            _ if self.is_going_down(index) => (Goal::UpAfterDown, BTreeSet::from([index])),
+            _ => {
+                self.want(index);
+                (Goal::Up, self.awaited_by(index))
+            }
+        };
+        let pending = Pending {
+            client: wait.then_some(client),
+            origin,
+            service: index,
+            all,
+            goal,
+        };
+        let begun = (!wait).then(|| self.done(&pending));
+        control.add(pending, now);
+        begun
+    }
+
+    /// The last answer, once there is one.
+    pub(super) fn outcome(&mut self, pending: &mut Pending) -> Option<Answer> {
+        if self.stop.is_some() && pending.goal != Goal::Down {
+            return Some(stopping());
+        }
+        let all_down = |supervisor: &Self| {
+            let mut all = pending.all.iter();
+            all.all(|index| supervisor.services[*index].is_down())
+        };
+        match pending.goal {
+            Goal::Down => all_down(self).then(|| self.done(pending)),
+            Goal::UpAfterDown => {
+                if all_down(self) {
+                    for index in &pending.all {
+                        self.want(*index);
+                    }
+                    pending.goal = Goal::Up;
+                }
+                None
+            }
+            Goal::Up => match self.services[pending.service].standing() {
+                Standing::Ready | Standing::Down => Some(self.done(pending)),
+                Standing::Failed => Some(self.failed(pending.service)),
+                Standing::Waiting | Standing::Starting | Standing::Stopping => None,
+            },
+            Goal::Replaced(before) => {
+                let service = &self.services[pending.service];
+                match service.is_being_replaced() {
+                    true => None,
+                    false if service.pid() != before && service.standing() == Standing::Ready => {
+                        Some(self.done(pending))
+                    }
+                    false => {
+                        let name = &service.options().name;
+                        let what =
+                            format!("`{name}` is not replaced: the new program was not ready");
+                        let hint = "`winddown status` and its log say more".to_owned();
+                        Some(Answer::Error {
+                            error: Refusal::Failed,
+                            what,
+                            hint: Some(hint),
+                        })
+                    }
+                }
+            }
+        }
+    }
+
+    fn reload_for(&mut self, origin: &Origin, now: Timestamp) -> Answer {
+        if self.stop.is_some() {
+            return stopping();
+        }
+        self.timeline.add(now, format!("asked for: {origin}"));
+        match self.reload(now) {
+            Ok(changes) => Answer::Done {
+                services: self.statuses(0..self.services.len()),
+                changes,
+            },
+            Err(what) => Answer::error(Refusal::Failed, what),
+        }
+    }
+
+    /// Begins to give a client what a service writes.
+    fn follow(&self, control: &mut Control, client: ClientId, logs: &Logs) -> Option<Answer> {
+        let Some(index) = self.index_of(&logs.service) else {
+            return Some(self.no_service(&logs.service));
+        };
+        match self.services[index].subscribe(logs.lines) {
+            Ok(lines) => {
+                if logs.follow {
+                    control.server.let_follow(client);
+                }
+                control.followers.push(Follower {
+                    client,
+                    service: logs.service.clone(),
+                    lines,
+                    stays: logs.follow,
+                });
+                None
+            }
+            Err(error) => Some(refused(&error)),
+        }
+    }
+
+    fn rotate_logs(&self, name: &str, origin: &Origin, now: Timestamp) -> Answer {
+        let Some(index) = self.index_of(name) else {
+            return self.no_service(name);
+        };
+        self.services[index].note(format!("asked for: {origin}"), now);
+        match self.services[index].rotate_logs() {
+            Ok(()) => Answer::Done {
+                services: vec![self.status_of(index)],
+                changes: Vec::new(),
+            },
+            Err(error) => refused(&error),
+        }
+    }
+
+    fn is_going_down(&self, index: usize) -> bool {
+        let service = &self.services[index];
+        !service.is_wanted() && service.standing() == Standing::Stopping
+    }
+
+    /// A service, and those that run and cannot do without it.
+    fn requiring(&self, index: usize) -> BTreeSet<usize> {
+        self.closure(index, |supervisor, index| {
+            let needed_by = supervisor.order.needed_by(index).iter();
+            needed_by
+                .filter(|(other, need)| {
+                    *need == Need::Requires && supervisor.services[*other].is_wanted()
+                })
+                .map(|(other, _)| *other)
+                .collect()
+        })
+    }
+
+    /// A service, and those that are not ready and that it is started behind.
+    fn awaited_by(&self, index: usize) -> BTreeSet<usize> {
+        self.closure(index, |supervisor, index| {
+            let needs = supervisor.order.needs(index).iter();
+            needs
+                .filter(|(other, _)| {
+                    let service = &supervisor.services[*other];
+                    service.is_wanted() && service.standing() != Standing::Ready
+                })
+                .map(|(other, _)| *other)
+                .collect()
+        })
+    }
+
+    fn closure(&self, index: usize, next: impl Fn(&Self, usize) -> Vec<usize>) -> BTreeSet<usize> {
+        let mut all = BTreeSet::new();
+        let mut open = vec![index];
+        while let Some(index) = open.pop() {
+            if all.insert(index) {
+                open.extend(next(self, index));
+            }
+        }
+        all
+    }
+}
+
+fn refused(error: &Error) -> Answer {
+    Answer::error(Refusal::Failed, error.to_string())
+}
+
+fn stopping() -> Answer {
+    Answer::error(Refusal::Stopping, "winddown itself is being stopped")
+}
