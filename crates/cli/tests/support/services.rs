@@ -6,7 +6,7 @@ use std::process::Child;
 use serde_json::Deserializer;
 use winddown_core::report::StopReport;
 
-use super::{Place, Signal, report, send, until};
+use super::{End, Place, Signal, report, send, until};
 
 /// A service that stops when it is asked. Its child is started before the trap: until it has reset one, it would lose signals.
 pub(crate) const POLITE: &str = r#"
@@ -97,6 +97,13 @@ impl Running {
         self.place.write("winddown.toml", definition);
         send(&self.child, Signal::HUP);
         until("a reload", || reloads().get(before).cloned())
+    }
+
+    /// A verb over the control socket, which is at `control/socket`.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> End {
+        let mut command = self.place.winddown(arguments);
+        command.env("WINDDOWN_CONTROL", self.place.path("control/socket"));
+        End::of(command.spawn().unwrap())
     }
 
     pub(crate) fn send(&self, signal: Signal) {

@@ -79,6 +79,10 @@ pub(super) const LANE: Lane = Lane {
             provides: "wrk",
         },
         Need::Package {
+            name: "uvicorn",
+            provides: "uvicorn",
+        },
+        Need::Package {
             name: "mandoc",
             provides: "mandoc",
         },
