@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use winddown_core::{Signal, exit::EXIT_CODES, parse_duration};
 
-use winddown_run::SignalMap;
+use winddown_run::{SignalMap, service_name};
 
 pub(crate) use control::{
     ControlArgs, LogsArgs, OperationArgs, ReloadArgs, RestartArgs, RotateLogsArgs, StatusArgs,
@@ -170,7 +170,7 @@ pub(crate) struct RunArgs {
     pub(crate) restart: Option<Restart>,
 
     /// The name in reports; under the Windows SCM the service's name [default: the program's file name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = service_name)]
     pub(crate) name: Option<String>,
 
     /// The program and its arguments

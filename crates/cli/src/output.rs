@@ -54,23 +54,10 @@ impl fmt::Display for Problem {
 
 impl From<winddown_run::Error> for Problem {
     fn from(error: winddown_run::Error) -> Self {
-        use winddown_sys::Error as System;
-
         let problem = Self::new(error.exit_code(), error.to_string());
-        match error {
-            winddown_run::Error::System(System::ProgramNotFound { .. }) => {
-                problem.hint("give a path, or a name that is found in PATH")
-            }
-            winddown_run::Error::System(System::NotExecutable { .. }) => problem
-                .hint("it needs the execute permission, and an interpreter (`#!`) that is there"),
-            winddown_run::Error::System(ref error) => match error.remedy() {
-                Some(remedy) => problem.hint(remedy),
-                None => problem,
-            },
-            winddown_run::Error::History { .. } if problem.code == exit::NOT_PERMITTED => {
-                problem.hint("run it as the user whose services these are")
-            }
-            _ => problem,
+        match error.remedy() {
+            Some(remedy) => problem.hint(remedy),
+            None => problem,
         }
     }
 }

@@ -244,3 +244,91 @@ fn nothing_is_coloured_for_programs() {
         assert!(!escape(&output.stdout) && !escape(&output.stderr));
     }
 }
+
+/// WD-160: with the place, the key and the way out; nothing is started.
+#[test]
+fn wd_160_what_is_wrong_with_a_definition_is_named_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("winddown.toml");
+    let file = file.to_str().unwrap();
+    for (text, says) in [
+        (
+            "command = [\"a\", \"\\u0000\"]",
+            ":1:17: command: \"\\0\" holds a NUL",
+        ),
+        (
+            "command = [\"a\"]\n[stop]\ntimeout = 30",
+            ":3:11: stop.timeout: `30` has no unit: write \"30s\"",
+        ),
+        (
+            "command = [\"a\"]\nname = \"\"",
+            ":2:8: name: the name is empty",
+        ),
+        (
+            "[service.a]\ncommand = [\"a\"]\nhooks = { pre-start = [\"b\"] }",
+            ":3:24: service.a.hooks.pre-start: expected",
+        ),
+    ] {
+        std::fs::write(file, text).unwrap();
+        for verb in [&["check"][..], &["run", "--config"]] {
+            let said = refused(&[verb, &[file]].concat(), 2);
+            assert!(said.contains(says), "{text}: {said}");
+        }
+    }
+    for (bytes, says) in [
+        (
+            &b"name = \"a\"\ncommand = [\"\xff\"]"[..],
+            ":2:13: this is not UTF-8",
+        ),
+        (b"\xff\xfec\0o\0", "the file is UTF-16: save it as UTF-8"),
+    ] {
+        std::fs::write(file, bytes).unwrap();
+        let said = refused(&["check", file], 2);
+        assert!(said.contains(says), "{said}");
+    }
+    for (flags, says) in [
+        (&["--name", ""][..], "the name is empty"),
+        (&["--name", "a\nb"], "control characters"),
+        (&["--stop-timeout", "30"], "write 30s"),
+        (&["--stop-timeout=-1s"], "negative"),
+        (
+            &["--signal-map", "USR1=reload"],
+            "hint: name one by --config",
+        ),
+    ] {
+        let said = refused(&[&["run"], flags, &["--", "a"]].concat(), 2);
+        assert!(said.contains(says), "{said}");
+    }
+}
+
+/// WD-161: what a program is to be started with and is not there is an error of the configuration, not of winddown.
+#[test]
+fn wd_161_surroundings_that_are_not_there_are_errors_of_the_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let definition = at("winddown.toml");
+    std::fs::write(at("bad.env"), "A=\u{1}\nB=\"").unwrap();
+    let program = env!("CARGO_BIN_EXE_winddown");
+    for (keys, says, way_out) in [
+        ("directory = 'missing'", "missing", "`directory`"),
+        (
+            "directory = 'winddown.toml'",
+            "winddown.toml",
+            "`directory`",
+        ),
+        ("stdin = 'missing'", "standard input", "`stdin`"),
+        ("stdin = '.'", "standard input", "`stdin`"),
+        ("environment-files = ['missing']", "environment file", "`-`"),
+        ("environment-files = ['bad.env']", "bad.env:2:", ""),
+        ("logs = { file = '.' }", "not a regular file", "`to`"),
+        ("listen = [{ name = 'web' }]", "socket named `web`", ""),
+    ] {
+        let text = format!("command = ['{program}', 'host']\ncontrol = false\n{keys}");
+        std::fs::write(&definition, text).unwrap();
+        let said = refused(&["run", "--config", &definition], 2);
+        assert!(
+            said.contains(says) && said.contains(way_out),
+            "{keys}: {said}"
+        );
+    }
+}

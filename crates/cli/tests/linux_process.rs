@@ -192,7 +192,8 @@ fn wd_130_what_cannot_be_set_is_said_with_the_way_out() {
         (
             "environment-files = ['none.env']",
             2,
-            "none.env: No such file or directory (os error 2)\n",
+            "none.env: No such file or directory (os error 2)\n\
+             hint: in a definition, `-` before its name says that it may be missing\n",
         ),
         (
             "environment-files = ['wrong.env']",
@@ -201,8 +202,9 @@ fn wd_130_what_cannot_be_set_is_said_with_the_way_out() {
         ),
         (
             "stdin = 'none'",
-            125,
-            "none as standard input failed: No such file or directory (os error 2)\n",
+            2,
+            "none as the standard input of `true`: No such file or directory (os error 2)\n\
+             hint: `stdin` is `null`, `inherit` or a file: make it, or name another one\n",
         ),
         (
             "affinity = '1000'",

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -150,10 +150,11 @@ fn the_json_is_not_mixed_with_what_the_program_says() {
 #[test]
 fn a_name_writes_no_line_of_the_report() {
     let place = Place::new();
-    let name = "a\n  exit code 0\u{1b}[2J";
-    let mut command = place.winddown(["run", "--name", name, "--"]);
+    let program = place.path("a\n  exit code 0\u{1b}[2J");
+    fs::copy(stubborn_program(), &program).unwrap();
+    let mut command = place.winddown(["run", "--"]);
     let end = stop(
-        until_ready(command.arg(stubborn_program()).arg("unhandled")),
+        until_ready(command.arg(program).arg("unhandled")),
         Signal::TERM,
     );
     assert!(

@@ -1,4 +1,6 @@
-//! [`one_line`]: text from anywhere as one bounded line.
+//! Text from anywhere: as one bounded line with [`one_line`], from the bytes of a file with [`utf8`].
+
+use thiserror::Error;
 
 /// `text` on one line of at most `limit` bytes: control characters and line separators become spaces, and what is too long
 /// is cut at a character.
@@ -18,6 +20,46 @@ pub fn one_line(text: &str, limit: usize) -> String {
     text[..end].chars().map(plain).collect()
 }
 
+/// Why the bytes of a file are no text, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{line}:{column}: {what}")]
+pub struct NotText {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// What is wrong, and what to do.
+    pub what: &'static str,
+}
+
+/// The text of a file that must be UTF-8.
+///
+/// # Errors
+/// [`NotText`] names the first place that is not.
+///
+/// ```
+/// let error = winddown_core::utf8(b"A=1\nB=\xff").unwrap_err();
+/// assert_eq!(error.to_string(), "2:3: this is not UTF-8: save the file as UTF-8");
+/// ```
+pub fn utf8(bytes: &[u8]) -> Result<&str, NotText> {
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes {
+        return Err(NotText {
+            line: 1,
+            column: 1,
+            what: "the file is UTF-16: save it as UTF-8",
+        });
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        NotText {
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            what: "this is not UTF-8: save the file as UTF-8",
+        }
+    })
+}
+
 /// Whether `c` neither controls a terminal nor ends a line (U+2028 and U+2029 do in some readers).
 fn is_plain(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}')
@@ -33,6 +75,13 @@ mod tests {
         assert_eq!(one_line("aé", 2), "a");
         assert_eq!(one_line("aé", 3), "aé");
         assert_eq!(one_line("é", 0), "");
+    }
+
+    #[test]
+    fn what_windows_programs_save_as_unicode_is_named() {
+        let error = utf8(b"\xff\xfea\0").unwrap_err();
+        assert!(error.to_string().contains("UTF-16"), "{error}");
+        assert_eq!(utf8("\u{feff}ä".as_bytes()), Ok("\u{feff}ä"));
     }
 
     proptest! {

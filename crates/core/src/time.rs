@@ -75,6 +75,9 @@ pub enum ParseDurationError {
     /// There is no number in front of the unit.
     #[error("`{0}` has no number: write a number and a unit, such as 500ms, 30s, 2m, 1h or 1d")]
     NoNumber(String),
+    /// It is less than nothing.
+    #[error("`{0}` is negative: write a time of 0 or more")]
+    Negative(String),
     /// There is no unit behind the number.
     #[error("`{0}` has no unit: write {0}s for seconds, or use ms, s, m, h or d")]
     NoUnit(String),
@@ -108,6 +111,9 @@ const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     let trimmed = text.trim();
+    if trimmed.starts_with('-') {
+        return Err(ParseDurationError::Negative(text.to_owned()));
+    }
     let split = trimmed
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(trimmed.len());
@@ -194,7 +200,7 @@ mod tests {
             ("5 parsecs", "parsecs"),
             ("1.2.3s", "number"),
             ("99999999d", "36500d"),
-            ("-1s", "number"),
+            ("-1s", "negative"),
         ] {
             let error = parse_duration(text).unwrap_err().to_string();
             assert!(error.contains(says), "{text}: {error}");

@@ -32,9 +32,30 @@ pub enum Error {
     /// A service has written nothing yet, since it was never started.
     #[error("`{0}` was not started yet, and has written nothing")]
     NoOutputYet(String),
+    /// The output of a service goes to something that is no file.
+    #[error("cannot write the output of `{service}` to {path}: it is not a regular file", path = path.display())]
+    NoLogFile {
+        /// The service.
+        service: String,
+        /// Where its output should go.
+        path: PathBuf,
+    },
+    /// The standard input of a service cannot be opened.
+    #[error("cannot open {path} as the standard input of `{service}`: {source}", path = path.display())]
+    Input {
+        /// The service.
+        service: String,
+        /// What it should read.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The control socket cannot be opened where it should be.
+    #[error("there is no control socket: {0}")]
+    Control(winddown_sys::Error),
     /// The environment names no place for a control socket.
     #[error(
-        "there is no usual place for it, since XDG_RUNTIME_DIR is not set: give --control a path"
+        "there is no control socket: XDG_RUNTIME_DIR, where its place is, is not set: give --control a path"
     )]
     NoControlPlace,
     /// A service cannot be replaced by another run of it now.
@@ -57,24 +78,72 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to do about it, where that is known and not said in the text.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        use winddown_sys::Error as System;
+
+        match self {
+            Self::System(System::ProgramNotFound { .. }) => {
+                Some("give a path, or a name that is found in PATH")
+            }
+            Self::System(System::NotExecutable { .. }) => {
+                Some("it needs the execute permission, and an interpreter (`#!`) that is there")
+            }
+            Self::System(System::Directory { .. }) => {
+                Some("`directory` (--directory) says where it starts: make it, or name another one")
+            }
+            Self::System(error) => error.remedy(),
+            Self::Environment(crate::environment::EnvironmentError::Unreadable {
+                source, ..
+            }) if source.kind() == io::ErrorKind::NotFound => {
+                Some("in a definition, `-` before its name says that it may be missing")
+            }
+            Self::NoLogFile { .. } => Some(
+                "name a file; for anything else [logs] has `to`, and the default is winddown's own output",
+            ),
+            Self::Input { .. } => {
+                Some("`stdin` is `null`, `inherit` or a file: make it, or name another one")
+            }
+            Self::Control(System::AddressInUse { .. }) => Some(
+                "two winddowns of one name cannot share it: give one another --name or --control",
+            ),
+            Self::Control(_) => Some("give --control a path in a directory of winddown's own"),
+            Self::History { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run it as the user whose services these are")
+            }
+            _ => None,
+        }
+    }
+
     /// The code that winddown exits with: a shell's where the program cannot be started.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::System(winddown_sys::Error::ProgramNotFound { .. }) => exit::NOT_FOUND,
             Self::System(winddown_sys::Error::NotExecutable { .. }) => exit::NOT_EXECUTABLE,
-            Self::System(winddown_sys::Error::NoSuchAccount { .. }) | Self::Environment(_) => {
-                exit::USAGE
-            }
-            Self::System(winddown_sys::Error::Setting { source, .. })
+            Self::System(
+                winddown_sys::Error::Setting { source, .. }
+                | winddown_sys::Error::Directory { source, .. },
+            )
+            | Self::Input { source, .. }
+            | Self::History { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 exit::NOT_PERMITTED
             }
-            Self::History { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                exit::NOT_PERMITTED
+            Self::System(
+                winddown_sys::Error::NoSuchAccount { .. } | winddown_sys::Error::Directory { .. },
+            )
+            | Self::Environment(_)
+            | Self::NoSuchSocket(_)
+            | Self::NoLogFile { .. }
+            | Self::Input { .. }
+            | Self::NoControlPlace => exit::USAGE,
+            Self::Control(winddown_sys::Error::AddressInUse { .. }) | Self::Hook(..) => {
+                exit::FAILED
             }
-            Self::Hook(..) => exit::FAILED,
+            Self::Control(_) => exit::USAGE,
             _ => exit::OWN_FAILURE,
         }
     }

@@ -21,7 +21,7 @@ mod supervisor;
 mod task;
 mod timeline;
 
-pub use definition::{Definition, DefinitionError, Hook, Hooks, Listen};
+pub use definition::{Definition, DefinitionError, Hook, Hooks, Listen, service_name};
 pub use error::Error;
 pub use hosting::run;
 pub use options::{HealthOptions, ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};

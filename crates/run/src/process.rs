@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 use winddown_sys::notify::MANAGER_VARIABLES;
@@ -62,14 +63,20 @@ impl ProcessOptions {
 }
 
 impl Stdin {
-    fn open(&self) -> Result<Stream, Error> {
-        Ok(match self {
-            Self::Inherit => Stream::Inherit,
-            Self::Null => Stream::Null,
-            Self::File(path) => Stream::File(File::open(path).map_err(|error| {
-                let what = format!("opening {} as standard input", path.display());
-                winddown_sys::Error::os(what, error)
-            })?),
+    fn open(&self, service: &str) -> Result<Stream, Error> {
+        let path = match self {
+            Self::Inherit => return Ok(Stream::Inherit),
+            Self::Null => return Ok(Stream::Null),
+            Self::File(path) => path,
+        };
+        let file = match path.is_dir() {
+            true => Err(io::ErrorKind::IsADirectory.into()),
+            false => File::open(path),
+        };
+        file.map(Stream::File).map_err(|source| Error::Input {
+            service: service.to_owned(),
+            path: path.clone(),
+            source,
         })
     }
 }
@@ -148,6 +155,6 @@ pub(crate) fn program_of(service: &ServiceOptions) -> Result<SpawnOptions, Error
     let command = surroundings.expand(&service.command)?;
     let mut spawn = surroundings.spawn(command);
     spawn.group = service.process.console;
-    spawn.stdin = service.process.stdin.open()?;
+    spawn.stdin = service.process.stdin.open(&service.name)?;
     Ok(spawn)
 }

@@ -59,6 +59,14 @@ impl SignalMap {
         }
     }
 
+    /// Whether a signal has the definition read again.
+    #[must_use]
+    pub fn reloads(&self) -> bool {
+        self.0
+            .values()
+            .any(|action| *action == SignalAction::Reload)
+    }
+
     /// Says what becomes of a signal.
     ///
     /// # Errors

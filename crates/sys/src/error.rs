@@ -1,6 +1,7 @@
 //! [`Error`]: what a system call refused, with the system's own code.
 
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
 use winddown_core::Signal;
@@ -62,6 +63,22 @@ pub enum Error {
         /// The system's error, with its code.
         source: io::Error,
     },
+    /// The working directory of a child is not there, is no directory, or is closed to its user.
+    #[error("cannot start {program} in {}: {source}", directory.display())]
+    Directory {
+        /// The program.
+        program: String,
+        /// The directory.
+        directory: PathBuf,
+        /// The system's error, with its code.
+        source: io::Error,
+    },
+    /// `/proc` does not show this process, which is how a tree is looked at on Linux.
+    #[error("cannot use /proc: {0}")]
+    Proc(
+        /// The system's error, with its code.
+        io::Error,
+    ),
     /// There is no such user or group.
     #[error("there is no {kind} {name}")]
     NoSuchAccount {
@@ -101,6 +118,9 @@ impl Error {
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::NoSuchAccount { remedy, .. } | Self::Setting { remedy, .. } => *remedy,
+            Self::Proc(_) => Some(
+                "mount it for this pid namespace: `mount -t proc proc /proc`, in a container or chroot as well",
+            ),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use winddown_core::exit;
+use winddown_core::{exit, utf8};
 use winddown_run::Definition;
 
 use crate::args::{CheckArgs, Output};
@@ -25,15 +25,16 @@ pub(crate) fn main(args: &CheckArgs, output: Output) -> Result<ExitCode, Problem
 
 /// Reads a definition file; the problem names file, line and column.
 pub(crate) fn load(file: &Path) -> Result<Definition, Problem> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let bytes = std::fs::read(file).map_err(|error| {
         Problem::new(
             exit::USAGE,
             format!("cannot read {}: {error}", file.display()),
         )
     })?;
-    Definition::parse(&text).map_err(|error| {
-        let place = format!("{}:{}:{}", file.display(), error.line, error.column);
-        let problem = Problem::new(exit::USAGE, format!("{place}: {}", error.what));
+    let text = utf8(&bytes)
+        .map_err(|error| Problem::new(exit::USAGE, format!("{}:{error}", file.display())))?;
+    Definition::parse(text).map_err(|error| {
+        let problem = Problem::new(exit::USAGE, format!("{}:{error}", file.display()));
         match error.hint {
             Some(hint) => problem.hint(hint),
             None => problem,

@@ -13,7 +13,9 @@ use winddown_run::control::ControlOptions;
 use winddown_run::environment::{EnvironmentFile, Template};
 use winddown_run::history::History;
 use winddown_run::logs::{ConsoleOptions, Destination, Files};
-use winddown_run::{Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions};
+use winddown_run::{
+    Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions, SignalMap,
+};
 
 use crate::args::{Output, ProcessArgs, Ready, Restart, RunArgs};
 use crate::output::{Problem, print};
@@ -86,6 +88,10 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
             }
         }
         options.name = name;
+    }
+    if args.config.is_none() && args.signal_map.iter().any(SignalMap::reloads) {
+        let what = "a signal cannot mean `reload`: there is no definition to read again";
+        return Err(Problem::new(exit::USAGE, what).hint("name one by --config"));
     }
     for said in std::mem::take(&mut args.signal_map) {
         options.signals.extend(said);

@@ -23,7 +23,7 @@ pub use winddown_sys::local_socket::address;
 
 /// Whether there is a control socket, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`control` is true, false or a path")]
 pub enum ControlOptions {
     /// At the [usual place](address) for the definition's name, or not at all.
     Usual(bool),

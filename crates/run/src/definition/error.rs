@@ -1,6 +1,8 @@
 //! What is wrong with a definition file, and where.
 
-use toml::de::DeTable;
+use std::fmt;
+
+use toml::de::{DeTable, DeValue};
 
 /// What is wrong with a definition file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,8 @@ pub struct DefinitionError {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
+    /// The key that it is about, from the outermost table on, such as `stop.timeout`.
+    pub key: Option<String>,
     /// What is wrong.
     pub what: String,
     /// What may have been meant.
@@ -19,9 +23,10 @@ impl DefinitionError {
     pub(super) fn new(text: &str, error: &toml::de::Error) -> Self {
         let offset = error.span().map_or(0, |span| span.start);
         let message = error.message().trim();
+        let line = message.lines().collect::<Vec<_>>().join(" ");
         Self {
-            hint: did_you_mean(message),
-            ..Self::at_offset(text, offset, message.lines().collect::<Vec<_>>().join(" "))
+            hint: way_out(message),
+            ..Self::at_offset(text, offset, plain(&line))
         }
     }
 
@@ -42,16 +47,85 @@ impl DefinitionError {
         Self::at_offset(text, offset, what)
     }
 
-    fn at_offset(text: &str, offset: usize, what: String) -> Self {
+    pub(super) fn at_offset(text: &str, offset: usize, what: String) -> Self {
         let before = text.get(..offset).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
+            key: DeTable::parse(text)
+                .ok()
+                .and_then(|root| key_at(root.get_ref(), offset)),
             what,
             hint: None,
         }
     }
+}
+
+impl fmt::Display for DefinitionError {
+    /// Line, column, key and what is wrong.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        match &self.key {
+            Some(key) if !self.what.contains(&format!("`{key}`")) => write!(f, "{key}: ")?,
+            _ => {}
+        }
+        f.write_str(&self.what)
+    }
+}
+
+/// The key that is at `offset`, or whose value is.
+fn key_at(table: &DeTable<'_>, offset: usize) -> Option<String> {
+    table.iter().find_map(|(key, value)| {
+        let inner = match value.get_ref() {
+            DeValue::Table(inner) => key_at(inner, offset),
+            DeValue::Array(items) => items
+                .iter()
+                .find_map(|item| key_at(item.get_ref().as_table()?, offset)),
+            _ => None,
+        };
+        let name = key.get_ref().replace(char::is_control, " ");
+        match inner {
+            Some(inner) => Some(format!("{name}.{inner}")),
+            None => [key.span(), value.span()]
+                .iter()
+                .any(|span| span.contains(&offset))
+                .then_some(name),
+        }
+    })
+}
+
+/// What the reader expected, in the words of those who write definitions.
+fn plain(message: &str) -> String {
+    let mismatch = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.split_once(", expected "));
+    let Some((found, expected)) = mismatch else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "a string" | "path string" => "a text in quotes",
+        "a sequence" => "a list, such as [\"./orders\", \"--port\", \"8080\"]",
+        "a map" => "a table",
+        "a boolean" => "true or false",
+        "usize" | "u64" | "u32" | "u16" => "a whole number of 0 or more",
+        "any valid TOML value" => "a smaller number",
+        other => other,
+    };
+    format!("expected {expected}, not {}", found.replace(" as i128", ""))
+}
+
+/// What to write instead, where that is known.
+fn way_out(message: &str) -> Option<String> {
+    if message.starts_with("missing field `command`") {
+        return Some("name the program: command = [\"PROGRAM\", \"ARGUMENT\"]".to_owned());
+    }
+    if message.starts_with("unknown field") && message.ends_with("`service`") {
+        let own = "what is about one service belongs into its table [service.NAME]";
+        return did_you_mean(message).or(Some(own.to_owned()));
+    }
+    did_you_mean(message)
 }
 
 /// The known key that is nearest to the unknown one that `message` is about.

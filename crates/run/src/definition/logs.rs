@@ -365,7 +365,7 @@ mod tests {
             ),
             ("buffer = \"1MiB\"", 3, 1, "nothing is captured"),
             ("file = \"a\"\nbuffer = \"1kB\"", 5, 10, "256KiB to 1GiB"),
-            ("file = \"a\"\nbuffer = 1000", 5, 10, "string"),
+            ("file = \"a\"\nbuffer = 1000", 5, 10, "1000MiB"),
             ("file = \"a\"\nrotate = { size = \"50\" }", 5, 19, "50MiB"),
             (
                 "file = \"a\"\nrotate = { size = \"50B\" }",
@@ -379,7 +379,7 @@ mod tests {
                 20,
                 "1m or more",
             ),
-            ("file = \"a\"\nrotate = { keep = -1 }", 5, 19, "-1"),
+            ("file = \"a\"\nrotate = { keep = -1 }", 5, 19, "0 or more"),
             ("file = \"a\"\nrotate = { kep = 1 }", 5, 12, "unknown field"),
         ] {
             let error = parse(logs).unwrap_err();

@@ -13,6 +13,7 @@ mod setting;
 mod size;
 mod stop;
 mod text;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,6 +34,7 @@ pub use hooks::{Hook, Hooks};
 pub use listen::Listen;
 use service::Service;
 use text::DurationText;
+pub use text::service_name;
 
 /// A definition file: one program, or several services in tables `[service.NAME]`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -50,6 +52,7 @@ pub enum Definition {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Services {
     /// The name of the whole; under the Windows SCM the service's name.
+    #[serde(default, deserialize_with = "text::name")]
     pub name: Option<String>,
     /// What the whole is, for people.
     pub description: Option<String>,
@@ -86,11 +89,18 @@ impl Definition {
         let table: toml::Table = toml::from_str(text).map_err(invalid)?;
         if !table.contains_key("service") {
             let service: Service = toml::from_str(text).map_err(invalid)?;
+            words::check(text)?;
             service.alone(text)?;
             service.check(&[], text)?;
             return Ok(Self::Single(Box::new(service)));
         }
         let mut services: Services = toml::from_str(text).map_err(invalid)?;
+        words::check(text)?;
+        if services.service.is_empty() {
+            let what = "there is no service: write each as a table [service.NAME]";
+            let path = ["service".to_owned()];
+            return Err(DefinitionError::at(text, &path, what.to_owned()));
+        }
         for (name, service) in &mut services.service {
             service.in_table(name, text)?;
             service.check(&["service", name], text)?;
@@ -263,8 +273,21 @@ mod tests {
                 None,
             ),
             ("command = []", 1, 11, "empty", None),
-            ("command = \"sh -c x\"", 1, 11, "sequence", None),
-            ("name = \"x\"", 1, 1, "command", None),
+            ("command = \"sh -c x\"", 1, 11, "expected a list", None),
+            (
+                "name = \"x\"",
+                1,
+                1,
+                "missing field `command`",
+                Some("name the program: command = [\"PROGRAM\", \"ARGUMENT\"]"),
+            ),
+            (
+                "command = [\"a\"]\n[service.a]\ncommand = [\"a\"]",
+                1,
+                1,
+                "unknown field `command`",
+                Some("what is about one service belongs into its table [service.NAME]"),
+            ),
             ("command = [\"a\"", 1, 15, "", None),
         ] {
             let error = Definition::parse(text).unwrap_err();
@@ -276,6 +299,94 @@ mod tests {
             assert!(error.what.contains(what), "{text}: {error:?}");
             assert_eq!(error.hint.as_deref(), hint, "{text}");
         }
+    }
+
+    #[test]
+    fn wd_160_what_no_system_can_do_or_says_nothing_is_refused_where_it_is_written() {
+        let long = format!("name = \"{}\"", "x".repeat(81));
+        for (keys, line, column, what) in [
+            ("name = \"\"", 2, 8, "the name is empty"),
+            ("name = \" \"", 2, 8, "the name is empty"),
+            (r#"name = "a\nb""#, 2, 8, "control characters"),
+            (r#"name = "a\u0000b""#, 2, 8, "control characters"),
+            (&long, 2, 8, "a name of 81 bytes is too long"),
+            ("control = 3", 2, 11, "true, false or a path"),
+            (
+                "limits = { nofile = 99999999999999999999 }",
+                2,
+                21,
+                "a smaller number",
+            ),
+            ("[stop]\ntimeout = 30", 3, 11, "write \"30s\""),
+            ("[stop]\ntimeout = 1.5", 3, 11, "write \"1.5s\""),
+            ("[stop]\ntimeout = -3", 3, 11, "`-3` is negative"),
+            ("[stop]\ntimeout = \"-3s\"", 3, 11, "`-3s` is negative"),
+            ("[stop]\ntimeout = true", 3, 11, "a text such as \"30s\""),
+            ("[stop]\nsignal = 15", 3, 10, "a text in quotes"),
+            ("[stop]\nsignal = \"STOP\"", 3, 10, "asks nothing"),
+            ("[stop]\nladder = []", 3, 10, "an empty ladder"),
+            (
+                "[stop]\nladder = [{ signal = \"STOP\" }]",
+                3,
+                10,
+                "asks nothing",
+            ),
+            (
+                "[stop]\nladder = [{ signal = \"TERM\", wait = 3 }]",
+                3,
+                37,
+                "\"3s\"",
+            ),
+            (
+                "[logs]\nfile = \"a\"\nrotate = { size = 100 }",
+                4,
+                19,
+                "\"100MiB\"",
+            ),
+            (
+                "[logs]\nfile = \"a\"\nrotate = { keep = -1 }",
+                4,
+                19,
+                "0 or more",
+            ),
+            (
+                "listen = [{ address = \"1\" }, { address = \"1\" }]",
+                2,
+                1,
+                "twice",
+            ),
+        ] {
+            let text = format!("command = [\"a\"]\n{keys}");
+            let error = Definition::parse(&text).unwrap_err();
+            assert!(error.what.contains(what), "{keys}: {error:?}");
+            assert_eq!(
+                (error.line, error.column),
+                (line, column),
+                "{keys}: {error:?}"
+            );
+            let key = keys.lines().last().unwrap().split(' ').next().unwrap();
+            assert!(
+                error.key.as_ref().is_some_and(|named| named.contains(key)),
+                "{error:?}"
+            );
+        }
+        for (text, line, what) in [
+            ("[service]", 1, "no service"),
+            ("[service.\"\"]\ncommand = [\"a\"]", 1, "the name is empty"),
+            ("x = 1\n[service.a]\ncommand = [\"a\"]", 1, "unknown field"),
+            (
+                "name = \"\"\n[service.a]\ncommand = [\"a\"]",
+                1,
+                "the name is empty",
+            ),
+        ] {
+            let error = Definition::parse(text).unwrap_err();
+            assert!(error.what.contains(what), "{text}: {error:?}");
+            assert_eq!(error.line, line, "{text}: {error:?}");
+        }
+        let bare = Definition::parse("command = [\"a\"]\n[stop]\ntimeout = 0").unwrap();
+        let options = bare.into_options(Path::new("/"), Duration::from_secs(1));
+        assert_eq!(options.services[0].policy.timeout, Duration::ZERO);
     }
 
     #[test]

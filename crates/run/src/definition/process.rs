@@ -191,7 +191,7 @@ mod tests {
         for (keys, line, column, what) in [
             ("umask = \"028\"", 2, 9, "octal digits"),
             ("umask = \"1000\"", 2, 9, "octal digits"),
-            ("umask = 18", 2, 9, "expected a string"),
+            ("umask = 18", 2, 9, "expected a text in quotes"),
             ("nice = 20", 2, 8, "from -20 to 19"),
             ("nice = 1\npriority = \"idle\"", 3, 1, "write one of them"),
             ("priority = \"low\"", 2, 12, "unknown variant `low`"),
@@ -208,7 +208,7 @@ mod tests {
                 "environment = { \"A=B\" = \"1\" }",
                 2,
                 15,
-                "`A=B` cannot be",
+                "\"A=B\" cannot be",
             ),
             ("environment = { A = \"${B\" }", 2, 21, "is not closed"),
         ] {

@@ -20,6 +20,7 @@ use super::ready::Ready;
 use super::restart::Restart;
 use super::setting::{CapabilityName, Limits, Processors, Ranged, Umask};
 use super::stop::Stop;
+use super::text;
 use crate::control::ControlOptions;
 use crate::environment::Template;
 use crate::options::ServiceOptions;
@@ -30,6 +31,7 @@ use crate::signals::SignalMap;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Service {
     /// The name in reports; under the Windows SCM the service's name. In a table `[service.NAME]` it is the table's.
+    #[serde(default, deserialize_with = "text::name")]
     pub name: Option<String>,
     /// What the program is, for people.
     pub description: Option<String>,
@@ -127,7 +129,7 @@ fn environment<'de, D: Deserializer<'de>>(
     {
         None => Ok(variables),
         Some(name) => Err(serde::de::Error::custom(format!(
-            "`{name}` cannot be the name of a variable"
+            "{name:?} cannot be the name of a variable: it is not empty, and holds neither `=` nor NUL"
         ))),
     }
 }
@@ -135,16 +137,24 @@ fn environment<'de, D: Deserializer<'de>>(
 impl Service {
     /// Checks what one key alone cannot show; `path` is that of its table.
     pub(super) fn check(&self, path: &[&str], text: &str) -> Result<(), DefinitionError> {
-        if self.nice.is_none() || self.priority.is_none() {
-            return Ok(());
+        let refuse = |key: &str, what: String| {
+            let keys = path.iter().copied().chain([key]);
+            let path: Vec<String> = keys.map(str::to_owned).collect();
+            Err(DefinitionError::at(text, &path, what))
+        };
+        if self.nice.is_some() && self.priority.is_some() {
+            let what = "`nice` and `priority` say the same: write one of them";
+            return refuse("priority", what.to_owned());
         }
-        let path: Vec<String> = path
-            .iter()
-            .chain(&["priority"])
-            .map(|key| (*key).to_owned())
-            .collect();
-        let what = "`nice` and `priority` say the same: write one of them";
-        Err(DefinitionError::at(text, &path, what.to_owned()))
+        let mut addresses: Vec<_> = self.listen.iter().flat_map(|it| &it.address).collect();
+        addresses.sort_unstable_by_key(ToString::to_string);
+        match addresses.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => refuse(
+                "listen",
+                format!("`{}` is listed twice: once will do", pair[0]),
+            ),
+            None => Ok(()),
+        }
     }
 
     /// Checks that it can be the only one of a definition.
@@ -165,7 +175,11 @@ impl Service {
     }
 
     /// Takes the name of its table.
-    pub(super) fn in_table(&mut self, table: &str, text: &str) -> Result<(), DefinitionError> {
+    pub(super) fn in_table(
+        &mut self,
+        table: &str,
+        definition: &str,
+    ) -> Result<(), DefinitionError> {
         let of_all = [
             ("control", self.control.is_some()),
             ("signals", self.signals != SignalMap::default()),
@@ -174,8 +188,12 @@ impl Service {
             if is_there {
                 let what = format!("`{key}` is about all services: write it above the tables");
                 let path = ["service", table, key].map(str::to_owned);
-                return Err(DefinitionError::at(text, &path, what));
+                return Err(DefinitionError::at(definition, &path, what));
             }
+        }
+        if let Err(what) = text::service_name(table) {
+            let path = ["service", table].map(str::to_owned);
+            return Err(DefinitionError::at(definition, &path, what));
         }
         let own = self.name.get_or_insert_with(|| table.to_owned());
         if own == table {
@@ -183,7 +201,7 @@ impl Service {
         }
         let what = format!("it is the service `{table}` by its table, and `{own}` here");
         let path = ["service", table, "name"].map(str::to_owned);
-        Err(DefinitionError::at(text, &path, what))
+        Err(DefinitionError::at(definition, &path, what))
     }
 
     pub(super) fn needs(&self) -> Needs {

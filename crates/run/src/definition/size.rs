@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::text::quantity;
+
 /// A number of bytes as text: `50MiB`, `10MB`, `512B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SizeText(pub(super) u64);
@@ -72,8 +74,7 @@ impl fmt::Display for SizeText {
 
 impl<'de> Deserialize<'de> for SizeText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse(&text).map(Self).map_err(serde::de::Error::custom)
+        quantity(deserializer, "MiB", parse).map(Self)
     }
 }
 

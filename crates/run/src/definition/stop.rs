@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use winddown_core::{Rung, Signal};
 
 use super::text::DurationText;
@@ -16,9 +17,33 @@ pub struct Stop {
     /// How long the whole stop may take, everything included.
     pub timeout: Option<DurationText>,
     /// The signal that asks it, whatever asked winddown.
+    #[serde(default, deserialize_with = "request")]
     pub signal: Option<Signal>,
     /// What is done, in order. Without it: the signal, a look at what hangs, the kill.
+    #[serde(default, deserialize_with = "rungs")]
+    #[schemars(length(min = 1))]
     pub ladder: Option<Vec<LadderRung>>,
+}
+
+/// A signal that stops a program rather than asking it.
+const ASKS_NOTHING: &str =
+    "STOP asks nothing, it makes a program stand still: use TERM, INT or another";
+
+fn request<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Signal>, D::Error> {
+    match Signal::deserialize(deserializer)? {
+        Signal::Stop => Err(D::Error::custom(ASKS_NOTHING)),
+        signal => Ok(Some(signal)),
+    }
+}
+
+fn rungs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<LadderRung>>, D::Error> {
+    let rungs = Vec::deserialize(deserializer)?;
+    match rungs.is_empty() {
+        true => Err(D::Error::custom(
+            "an empty ladder asks nothing: leave it out, or write [{ kill = \"tree\" }]",
+        )),
+        false => Ok(Some(rungs)),
+    }
 }
 
 /// A rung of a ladder: one thing to do, and how long to wait then.
@@ -109,6 +134,9 @@ impl TryFrom<RawRung> for LadderRung {
     fn try_from(raw: RawRung) -> Result<Self, Self::Error> {
         if raw.to.is_some() && raw.signal.is_none() {
             return Err("`to` says whom a signal asks: give the rung a signal");
+        }
+        if raw.signal == Some(Signal::Stop) {
+            return Err(ASKS_NOTHING);
         }
         if raw
             .command

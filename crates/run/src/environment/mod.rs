@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use winddown_core::{NotText, utf8};
 use winddown_sys::process::VARIABLES_IGNORE_CASE;
 
 pub use winddown_core::environment::{ParseError, Template, TemplateError, parse};
@@ -84,7 +85,7 @@ pub enum EnvironmentError {
     Unreadable {
         /// Where it is.
         path: PathBuf,
-        /// The system's error; `InvalidData` where it is no UTF-8.
+        /// The system's error.
         source: io::Error,
     },
     /// A file is not written as it must be.
@@ -153,11 +154,19 @@ pub fn expand(
 }
 
 fn read(file: &EnvironmentFile) -> Result<Vec<(String, String)>, EnvironmentError> {
-    match std::fs::read_to_string(&file.path) {
-        Ok(text) => parse(&text).map_err(|source| EnvironmentError::Malformed {
-            path: file.path.clone(),
-            source,
-        }),
+    match std::fs::read(&file.path) {
+        Ok(bytes) => {
+            let text = utf8(&bytes).map_err(|NotText { line, column, what }| ParseError {
+                line,
+                column,
+                what,
+            });
+            text.and_then(parse)
+                .map_err(|source| EnvironmentError::Malformed {
+                    path: file.path.clone(),
+                    source,
+                })
+        }
         Err(error) if file.optional && error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(source) => Err(EnvironmentError::Unreadable {
             path: file.path.clone(),

@@ -1,6 +1,6 @@
 //! Where the output of a service goes, and how.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What happens to the output of one service.
@@ -63,6 +63,18 @@ pub enum Destination {
     Files(Files),
     /// An entry for each line, to where this system keeps them: the journal, or the event log of Windows.
     SystemLog,
+}
+
+impl Destination {
+    /// What it should write to and cannot, since it is there and is no file.
+    pub(crate) fn not_a_file(&self) -> Option<&Path> {
+        let Self::Files(files) = self else {
+            return None;
+        };
+        let is_else = |path: &&Path| path.metadata().is_ok_and(|metadata| !metadata.is_file());
+        let paths = [Some(files.file.as_path()), files.errors_file.as_deref()];
+        paths.into_iter().flatten().find(is_else)
+    }
 }
 
 /// The files of one service.

@@ -55,6 +55,12 @@ impl Service {
         let sockets = self.sockets.insert(sockets);
         if self.captured.is_none() {
             let logs = self.options.output();
+            if let Some(path) = logs.to.not_a_file() {
+                return Err(Error::NoLogFile {
+                    service: self.options.name.clone(),
+                    path: path.to_owned(),
+                });
+            }
             self.captured = self.common.logs.open(&self.options.name, &logs)?;
         }
         let captured = self.captured.as_ref();

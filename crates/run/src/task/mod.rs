@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use winddown_core::Timestamp;
-use winddown_sys::process::{self, Child, Exit, Stream};
+use winddown_sys::pipe;
+use winddown_sys::process::{Child, Exit, Stream};
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Error, Waitable};
 
@@ -66,13 +67,13 @@ impl Task {
     /// Starts a program without input. Its output is read, and the last of it kept.
     ///
     /// # Errors
-    /// As for [`process::spawn`], and [`Error::Os`] where there can be no tree or no thread for the output.
+    /// As for [`spawn`](winddown_sys::process::spawn), and [`Error::Os`] where there can be no tree or no thread for the output.
     pub(crate) fn start(options: &TaskOptions, now: Timestamp) -> Result<Self, Error> {
         let tree = Tree::new(TreeOptions {
             name: "task".to_owned(),
             ..TreeOptions::default()
         })?;
-        let (reader, writer) = process::pipe()?;
+        let (reader, writer) = pipe::pair(pipe::AT_ONCE)?;
         let also_writer = writer
             .try_clone()
             .map_err(|error| Error::os("duplicating a pipe", error))?;

@@ -126,7 +126,7 @@ fn of_much_output_the_last_is_kept_and_nobody_is_blocked() {
 fn it_is_not_over_before_all_of_its_output_was_read() {
     let bench = Bench::new();
     let mut task = bench.start(&["exits", "0"], LONG);
-    let (reader, mut writer) = process::pipe().unwrap();
+    let (reader, mut writer) = pipe::pair(0).unwrap();
     task.output = Tail::read(reader).unwrap();
     let cleared =
         |task: &Task| matches!(task.stage, Stage::Clearing(..)) && task.tree.proof().survivors == 0;

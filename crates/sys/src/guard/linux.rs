@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_se
 
 use crate::process::{procfs, registry};
 use crate::tree::{Group, mark};
-use crate::{Error, Result, memory, process, signal};
+use crate::{Error, Result, memory, pipe, signal};
 
 const NAME: &CStr = c"winddown-guard";
 /// How long it goes on killing what does not go, or what keeps appearing.
@@ -45,7 +45,7 @@ impl Guard {
         has_one_thread()?;
         let group = Group::of_this_process().ok();
         let own = mark::of_this_process();
-        let (reader, writer) = process::pipe()?;
+        let (reader, writer) = pipe::pair(0)?;
         // It has its name, and no signal reaches it, from the beginning.
         let blocked = signal::block_all_on_this_thread();
         let name = rustix::thread::name().map_err(|error| Error::os("prctl", error))?;
@@ -108,10 +108,7 @@ impl Watcher {
 
 fn has_one_thread() -> Result<()> {
     let threads = procfs::threads(std::process::id());
-    match threads
-        .map_err(|error| Error::os("reading /proc", error))?
-        .len()
-    {
+    match threads.map_err(Error::Proc)?.len() {
         1 => Ok(()),
         several => Err(Error::Unsupported {
             what: format!("a guard in a process with {several} threads"),

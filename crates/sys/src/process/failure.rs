@@ -77,8 +77,11 @@ impl Failure {
             // The file was there: what is missing is its interpreter.
             Step::Exec => return Error::NotExecutable { program, source },
             Step::Directory => {
-                let directory = options.directory.as_deref().unwrap_or("".as_ref());
-                format!("entering {} for {program}", directory.display())
+                return Error::Directory {
+                    program,
+                    directory: options.directory.clone().unwrap_or_default(),
+                    source,
+                };
             }
             Step::Tree => format!("moving {program} into its cgroup"),
             Step::Descriptors => format!("passing descriptors to {program}"),

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::{io, ptr, slice};
+use std::{fs, io, ptr, slice};
 
 use rustix::fs::{Access, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -316,6 +316,17 @@ fn find(program: &OsStr, path: &OsStr, directory: Option<&Path>) -> Result<PathB
         }
     }
     let program = program.to_string_lossy().into_owned();
+    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+        let enter = fs::read_dir(directory);
+        let source = enter
+            .err()
+            .unwrap_or_else(|| io::ErrorKind::NotADirectory.into());
+        return Err(Error::Directory {
+            program,
+            directory: directory.to_owned(),
+            source,
+        });
+    }
     Err(match refused {
         Some(source) if !program.is_empty() => Error::NotExecutable { program, source },
         _ => Error::ProgramNotFound { program },

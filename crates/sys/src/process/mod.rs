@@ -177,23 +177,11 @@ impl SpawnOptions {
 /// # Errors
 ///
 /// [`Error::ProgramNotFound`] (a shell's 127),
-/// [`Error::NotExecutable`] (a shell's 126), and
-/// [`Error::Os`] for everything else: no more processes, no such directory, a descriptor that cannot
-/// be passed. What of the [`Settings`] cannot be made is
+/// [`Error::NotExecutable`] (a shell's 126), [`Error::Directory`], and
+/// [`Error::Os`] for everything else: no more processes, a descriptor that cannot be passed. What of the [`Settings`] cannot be made is
 /// [`Error::Setting`] or [`Error::Unsupported`].
 pub fn spawn(options: &SpawnOptions) -> Result<Child> {
     imp::spawn_into(options, None)
-}
-
-/// The reading and the writing end of a new pipe. Children do not inherit it; as a [`Stream::File`] two streams of one child
-/// can share it.
-///
-/// # Errors
-///
-/// [`Error::Os`] if there are no more descriptors.
-pub fn pipe() -> Result<(File, File)> {
-    let (reader, writer) = imp::pipe()?;
-    Ok((reader.into(), writer.into()))
 }
 
 /// How a process ended.

@@ -15,7 +15,7 @@ use super::handle::Handle;
 use super::image::Image;
 use super::registry::{self, Record, TreeId};
 use super::{Exit, SpawnOptions, Stream};
-use crate::{Descriptor, Error, Result, Waitable, signal, wait_any};
+use crate::{Descriptor, Error, Result, Waitable, pipe, signal, wait_any};
 
 /// The first word of a child.
 const ALIVE: u8 = b'.';
@@ -112,7 +112,7 @@ fn start(
     first_free: RawFd,
     cgroup: Option<BorrowedFd<'_>>,
 ) -> Result<(Child, Vec<u8>)> {
-    let (report, low_end) = pipe()?;
+    let (mut report, low_end) = pipe::pair(0)?;
     let report_end = above(low_end.as_fd(), first_free)?;
     drop(low_end);
     let child = {
@@ -145,7 +145,7 @@ fn start(
     drop(report_end);
     // Exec closes the child's end.
     let mut message = Vec::new();
-    File::from(report)
+    report
         .read_to_end(&mut message)
         .map_err(|error| Error::os("reading what a child failed at", error))?;
     Ok((child, message))
@@ -185,13 +185,13 @@ impl Streams {
                     above(null.as_fd(), minimum)?
                 }
                 Stream::Pipe => {
-                    let (reader, writer) = pipe()?;
+                    let (reader, writer) = pipe::pair(0)?;
                     let (theirs, kept) = if target == 0 {
                         (reader, writer)
                     } else {
                         (writer, reader)
                     };
-                    *ours = Some(kept.into());
+                    *ours = Some(kept);
                     above(theirs.as_fd(), minimum)?
                 }
             };
@@ -214,19 +214,6 @@ fn first_free(options: &SpawnOptions) -> RawFd {
 fn above(descriptor: BorrowedFd<'_>, minimum: RawFd) -> Result<OwnedFd> {
     rustix::io::fcntl_dupfd_cloexec(descriptor, minimum)
         .map_err(|error| Error::os("duplicating a descriptor for a child", error))
-}
-
-pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    #[cfg(target_vendor = "apple")]
-    let ends = rustix::pipe::pipe().and_then(|(reader, writer)| {
-        rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::CLOEXEC)?;
-        rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::CLOEXEC)?;
-        Ok((reader, writer))
-    });
-    #[cfg(not(target_vendor = "apple"))]
-    let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
-    let (reader, writer) = ends.map_err(|error| Error::os("pipe", error))?;
-    Ok((reader, writer))
 }
 
 /// While `SIGCHLD` is ignored, the system reaps children itself and nobody learns how they ended.

@@ -3,16 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
 use winddown_core::Signal;
 use windows_sys::Win32::Foundation::ERROR_BAD_EXE_FORMAT;
-use windows_sys::Win32::System::Pipes::CreatePipe;
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, CREATE_SUSPENDED, DETACHED_PROCESS,
     GetExitCodeProcess, PROCESS_CREATION_FLAGS, SetPriorityClass, SetProcessAffinityMask,
@@ -25,7 +23,7 @@ use crate::wake::is_signalled;
 use crate::windows::console::{self, Event};
 use crate::windows::job::Job;
 use crate::windows::{snapshot, window};
-use crate::{Descriptor, Error, Result, Waitable};
+use crate::{Descriptor, Error, Result, Waitable, pipe};
 
 /// What a child is born into.
 pub(crate) type Boundary<'a> = &'a Job;
@@ -251,30 +249,15 @@ fn open(stream: &Stream, is_input: bool) -> Result<(Stdio, Option<File>)> {
             (file.into(), None)
         }
         Stream::Pipe => {
-            let (reader, writer) = pipe()?;
+            let (reader, writer) = pipe::pair(0)?;
             let (theirs, ours) = if is_input {
                 (reader, writer)
             } else {
                 (writer, reader)
             };
-            (theirs.into(), Some(ours.into()))
+            (theirs.into(), Some(ours))
         }
     })
-}
-
-/// The reading and the writing end of a pipe that nobody inherits.
-pub(super) fn pipe() -> Result<(OwnedHandle, OwnedHandle)> {
-    let (mut reader, mut writer): (RawHandle, RawHandle) = (null_mut(), null_mut());
-    // SAFETY: both handles outlive the call, and are owned only after it succeeded. Null means that they are not inherited.
-    unsafe {
-        if CreatePipe(&raw mut reader, &raw mut writer, null(), 0) == 0 {
-            return Err(Error::os("CreatePipe", io::Error::last_os_error()));
-        }
-        Ok((
-            OwnedHandle::from_raw_handle(reader),
-            OwnedHandle::from_raw_handle(writer),
-        ))
-    }
 }
 
 fn set_priority(child: &Child, class: PROCESS_CREATION_FLAGS) -> Result<()> {
@@ -321,6 +304,12 @@ fn explain(options: &SpawnOptions, source: io::Error) -> Error {
             ),
         },
         io::ErrorKind::NotFound => Error::ProgramNotFound { program },
+        // `ERROR_DIRECTORY`.
+        io::ErrorKind::NotADirectory => Error::Directory {
+            program,
+            directory: options.directory.clone().unwrap_or_default(),
+            source,
+        },
         _ if not_executable => Error::NotExecutable { program, source },
         _ => Error::os(format!("starting {program}"), source),
     }

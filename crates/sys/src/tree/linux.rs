@@ -43,7 +43,7 @@ impl Waitable for Remaining {
 
 impl Tree {
     pub(super) fn new(options: TreeOptions) -> Result<Self> {
-        procfs::is_ours().map_err(|error| Error::os("reading /proc", error))?;
+        procfs::is_ours().map_err(Error::Proc)?;
         // With a cgroup as well: whoever would inherit its orphans otherwise may not reap them.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| Error::os("becoming a child subreaper", error))?;

@@ -1,10 +1,14 @@
 //! What is told of the services: how they are, and how what was asked for ended.
 
+use winddown_core::one_line;
 use winddown_core::order::Turn;
 
 use super::Pending;
 use crate::control::{Answer, Refusal, ServiceStatus, Winddown};
 use crate::supervisor::Supervisor;
+
+/// The most bytes of an unknown name that are shown.
+const LONGEST_SHOWN: usize = 200;
 
 impl Supervisor {
     pub(super) fn done(&self, pending: &Pending) -> Answer {
@@ -36,7 +40,7 @@ impl Supervisor {
             .max_by(|one, other| one.0.total_cmp(&other.0));
         Answer::Error {
             error: Refusal::NoService,
-            what: format!("there is no service `{name}`"),
+            what: format!("there is no service `{}`", one_line(name, LONGEST_SHOWN)),
             hint: nearest.map(|(_, known)| format!("did you mean `{known}`?")),
         }
     }

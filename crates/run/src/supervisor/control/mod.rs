@@ -168,7 +168,10 @@ pub(super) fn open(
         Some(ControlOptions::At(path)) => Some(path.clone()),
     };
     let bound = match address {
-        Some(address) => Server::bind(&address),
+        Some(address) => Server::bind(&address).map_err(|error| match error {
+            Error::System(error) => Error::Control(error),
+            other => other,
+        }),
         None => Err(Error::NoControlPlace),
     };
     match bound {
@@ -188,7 +191,10 @@ pub(super) fn open(
         Err(error) => {
             let moment = Moment {
                 at: 0.0,
-                what: format!("there is no control socket: {error}"),
+                what: match error.remedy() {
+                    Some(remedy) => format!("{error}; {remedy}"),
+                    None => error.to_string(),
+                },
                 notable: true,
             };
             observer.moment("winddown", &moment);
