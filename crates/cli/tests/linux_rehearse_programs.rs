@@ -6,7 +6,8 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Place, Rehearsal, find, free_port, skip};
+use support::postgresql;
+use support::{Place, Rehearsal, find, free_port};
 use winddown_core::report::{Proof, Verdict};
 
 fn source(name: &str) -> PathBuf {
@@ -121,62 +122,20 @@ fn redis_saves_and_stops() {
 /// `TERM` is PostgreSQL's smart shutdown and `INT` its fast one.
 #[test]
 fn postgresql_shuts_down() {
-    let Some(server) = postgresql() else {
-        skip("PostgreSQL is not installed");
+    let Some(server) = postgresql::find() else {
         return;
     };
     let place = Place::new();
-    let data = place.path("data");
-    // PostgreSQL refuses to run as root.
-    let as_user: &[&str] = match rustix::process::geteuid().is_root() {
-        true => &[
-            "setpriv",
-            "--reuid=postgres",
-            "--regid=postgres",
-            "--clear-groups",
-        ],
-        false => &["env"],
-    };
-    if as_user[0] == "setpriv" {
-        let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(place.directory.path(), everyone).unwrap();
-    }
-    let mut initdb = place.command(as_user[0], &as_user[1..]);
-    initdb
-        .arg(server.with_file_name("initdb"))
-        .args(["--no-sync", "--auth=trust", "--pgdata"])
-        .arg(&data);
-    let made = initdb.output().unwrap();
-    assert!(made.status.success(), "{made:?}");
-
+    let data = postgresql::make(&place, &server);
     for signal in ["TERM", "INT"] {
         let port = free_port();
-        let mut program: Vec<&std::ffi::OsStr> = as_user.iter().map(|word| word.as_ref()).collect();
-        program.extend([
-            server.as_os_str(),
-            "-D".as_ref(),
-            data.as_os_str(),
-            "-h".as_ref(),
-            "127.0.0.1".as_ref(),
-            "-p".as_ref(),
-            port.as_ref(),
-            "-k".as_ref(),
-            place.directory.path().as_os_str(),
-        ]);
+        let mut program = postgresql::as_its_user();
+        program.extend(postgresql::command(&place, &server, &port));
         let rehearsal = place.rehearse(&["--signal", signal], program);
         check(&rehearsal, &port, Verdict::Graceful);
         assert!(!data.join("postmaster.pid").exists());
     }
     place.census.assert_empty();
-}
-
-/// The newest server that Debian's package has installed.
-fn postgresql() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-    versions
-        .filter_map(|version| Some(version.ok()?.path().join("bin/postgres")))
-        .filter(|server| server.is_file())
-        .max()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 pub(crate) mod control;
+pub(crate) mod postgresql;
 pub(crate) mod program;
 pub(crate) mod services;
 
