@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use winddown_core::exit::{self, ExitCode as Code};
+use winddown_sys::record::{self, Level};
 
 /// Something that went wrong: an exit code, what it was, and what to do.
 #[derive(Debug)]
@@ -35,8 +36,13 @@ impl Problem {
         for hint in &self.hints {
             text += &format!("hint: {hint}\n");
         }
-        // There is nobody left to tell where standard error is closed.
-        let _ = anstream::stderr().write_all(text.as_bytes());
+        match record::is_only_way() {
+            true => {
+                record::entry("winddown", Level::Error, record::OTHER, &self.to_string());
+            }
+            // There is nobody left to tell where standard error is closed.
+            false => drop(anstream::stderr().write_all(text.as_bytes())),
+        }
         ExitCode::from(self.code.code)
     }
 }
@@ -59,6 +65,17 @@ impl From<winddown_run::Error> for Problem {
             Some(remedy) => problem.hint(remedy),
             None => problem,
         }
+    }
+}
+
+/// Tells whoever operates `service`: on standard error, or in the system's log where there is none.
+pub(crate) fn tell(service: &str, level: Level, event: u16, text: &str) {
+    match record::is_only_way() {
+        true => {
+            record::entry(service, level, event, text);
+        }
+        // It may be closed, or its reader gone.
+        false => drop(writeln!(io::stderr(), "winddown: {text}")),
     }
 }
 

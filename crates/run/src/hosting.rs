@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use winddown::host::{Host, ScmHost, ScmProgram, SilentHost, SystemdHost};
-use winddown_core::scm::{Accepted, Scm, ScmError};
+use winddown_core::Wants;
+use winddown_core::scm::{Scm, ScmError};
 use winddown_sys::guard::Guard;
 use winddown_sys::notify::Environment;
 use winddown_sys::scm::SystemScm;
@@ -24,7 +25,11 @@ use crate::timeline::Observer;
 /// [`Error::System`] when the program cannot be started, or when the system refuses what supervision needs.
 pub fn run(options: RunOptions, observer: Box<dyn Observer>) -> Result<Outcome, Error> {
     let manager = SystemdHost::of(Environment::take())?;
-    let controls = Arc::new(Controls::new()?);
+    let controls = Arc::new(Controls::new(Wants {
+        // PARAMCHANGE, where there is a definition to read again.
+        reload: options.reread.is_some(),
+        ..Wants::default()
+    })?);
     let outcome = Arc::new(Mutex::new(None));
     let job = Arc::new(Mutex::new(Some((options.clone(), observer))));
 
@@ -40,8 +45,7 @@ pub fn run(options: RunOptions, observer: Box<dyn Observer>) -> Result<Outcome, 
             let Some((options, observer)) = take(&job) else {
                 return;
             };
-            let accepted = Accepted::STOP | Accepted::SHUTDOWN | Accepted::PRESHUTDOWN;
-            let host = ScmHost::new(Arc::new(SystemScm), accepted, wait);
+            let host = ScmHost::new(Arc::new(SystemScm), controls.accepted(), wait);
             let result = supervise(options, Box::new(host), Some(controls), observer);
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         };

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use winddown_core::scm::Control;
+use winddown_core::scm::{Accepted, Control};
 use winddown_core::{Arrival, Clock, Meaning, Mechanism, Origin, Signal, Wants};
 
 use crate::signals::is_stop;
@@ -23,6 +23,8 @@ pub(crate) enum Request {
     Reap,
     /// To pass this signal on to the program.
     Forward(Signal),
+    /// To read the definition again.
+    Reload,
 }
 
 impl Requests {
@@ -62,8 +64,15 @@ impl Requests {
 
 fn classify(arrival: Arrival) -> Option<Request> {
     let Mechanism::Signal(signal) = arrival.origin.mechanism else {
-        let meaning = Wants::default().meaning(&arrival.origin.mechanism);
-        return (meaning == Some(Meaning::Stop)).then_some(Request::Stop(arrival));
+        let wants = Wants {
+            reload: true,
+            ..Wants::default()
+        };
+        return match wants.meaning(&arrival.origin.mechanism)? {
+            Meaning::Stop => Some(Request::Stop(arrival)),
+            Meaning::Reload => Some(Request::Reload),
+            _ => None,
+        };
     };
     match signal {
         signal if is_stop(signal) => Some(Request::Stop(arrival)),
@@ -77,22 +86,30 @@ fn classify(arrival: Arrival) -> Option<Request> {
 
 /// The inbox of a service's control handler.
 pub(crate) struct Controls {
+    wants: Wants,
     inbox: Mutex<VecDeque<Arrival>>,
     wake: Wake,
 }
 
 impl Controls {
-    pub(crate) fn new() -> Result<Self, winddown_sys::Error> {
+    /// For a service that `wants` these.
+    pub(crate) fn new(wants: Wants) -> Result<Self, winddown_sys::Error> {
         Ok(Self {
+            wants,
             inbox: Mutex::default(),
             wake: Wake::new()?,
         })
     }
 
+    /// What the SCM is told to send.
+    pub(crate) fn accepted(&self) -> Accepted {
+        self.wants.accepted()
+    }
+
     /// Notes a control; whether it is one that the supervisor takes.
     pub(crate) fn note(&self, control: Control) -> bool {
         let mechanism = Mechanism::Control(control);
-        let wanted = Wants::default().meaning(&mechanism).is_some();
+        let wanted = self.wants.meaning(&mechanism).is_some();
         if wanted {
             let arrival = Arrival {
                 origin: Origin::of(mechanism),

@@ -12,8 +12,6 @@ use std::time::Duration;
 use winddown_core::report::{StopReport, Verdict};
 use winddown_sys::record::{self, Level};
 
-/// The event of a stop that was not forced.
-const STOPPED: u16 = 2000;
 /// What a report gets at least, where nothing is left of the time for the stop.
 const LEAST: Duration = Duration::from_millis(250);
 
@@ -57,9 +55,9 @@ impl ReportSink {
     fn write(&mut self, report: &StopReport) {
         if self.record {
             let (level, event) = match report.verdict {
-                Verdict::Graceful => (Level::Info, STOPPED),
+                Verdict::Graceful => (Level::Info, record::OTHER),
                 Verdict::Forced => (Level::Warning, record::FORCED),
-                Verdict::Failed | Verdict::Unhandled => (Level::Error, STOPPED),
+                Verdict::Failed | Verdict::Unhandled => (Level::Error, record::OTHER),
             };
             record::entry(&report.service, level, event, &report.summary());
         }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use winddown_core::report::{Proof, StopReport};
 use winddown_core::{exit, format_duration};
 use winddown_run::history::{Found, History, Kept};
+use winddown_sys::record::{self, Level};
 
 use crate::args::{HistoryArgs, Output, StateArgs};
-use crate::output::{Problem, print, print_json};
+use crate::output::{Problem, print, print_json, tell};
 
 const VARIABLE: &str = "WINDDOWN_STATE_DIRECTORY";
 
@@ -140,5 +141,6 @@ fn in_full(reports: &[Kept]) -> String {
 
 /// The problem with the history as one line, for a stop that goes on without it.
 pub(crate) fn warn(error: &winddown_run::Error) {
-    eprintln!("winddown: warning: {error}; set {VARIABLE} to another directory, or to nothing");
+    let what = format!("warning: {error}; set {VARIABLE} to another directory, or to nothing");
+    tell("winddown", Level::Warning, record::OTHER, &what);
 }

@@ -1,7 +1,7 @@
 //! `winddown run`.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::io::{self, IsTerminal, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,9 +16,10 @@ use winddown_run::logs::{ConsoleOptions, Destination, Files};
 use winddown_run::{
     Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions, SignalMap,
 };
+use winddown_sys::record::{self, Level};
 
 use crate::args::{Output, ProcessArgs, Ready, Restart, RunArgs};
-use crate::output::{Problem, print};
+use crate::output::{Problem, print, tell};
 use crate::verb::{check, history, hold_late_requests, with_a_program};
 
 /// How long a stop may take unless somebody says otherwise.
@@ -207,7 +208,8 @@ impl Observer for ReportWriter {
                 true => format!("{service}: "),
                 false => String::new(),
             };
-            let _ = writeln!(stderr(), "winddown: {whose}{}", moment.what);
+            let what = format!("{whose}{}", moment.what);
+            tell(service, Level::Warning, record::OTHER, &what);
         }
     }
 
@@ -229,8 +231,11 @@ impl Observer for ReportWriter {
                 problem.report();
             }
         } else if stderr().is_terminal() || report.verdict != Verdict::Graceful {
-            // It may be closed, or its reader gone: the exit code still tells.
-            let _ = writeln!(stderr(), "winddown: {report}");
+            let (level, event) = match report.verdict {
+                Verdict::Forced => (Level::Warning, record::FORCED),
+                _ => (Level::Error, record::OTHER),
+            };
+            tell(&report.service, level, event, &report.to_string());
         }
     }
 }

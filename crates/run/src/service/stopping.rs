@@ -155,14 +155,16 @@ impl Stopping {
         if self.rungs.is_empty() || self.rest_asked || self.has_killed() {
             return;
         }
+        // What is about to end, and the host of a Windows console, cannot be asked.
+        if tree.members().is_ok_and(|members| members.is_empty()) {
+            return;
+        }
         self.rest_asked = true;
-        let outcome = match tree
-            .signal(self.signal)
-            .and_then(|()| tree.signal(Signal::Cont))
-        {
+        let outcome = match tree.signal(self.signal) {
             Ok(()) => "sent".to_owned(),
             Err(error) => format!("could not be sent: {error}"),
         };
+        let _ = tree.signal(Signal::Cont);
         self.record(
             now,
             format!("signal {} to the rest of the tree", self.signal),

@@ -309,6 +309,10 @@ impl Supervisor {
                 self.dirty.extend(interactive.map(|(index, _)| index));
             }
             Request::Forward(signal) => self.pass_on(signal, now),
+            Request::Reload => {
+                // What comes of it is on the timeline.
+                let _ = self.reload(now);
+            }
         }
     }
 

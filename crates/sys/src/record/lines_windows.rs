@@ -2,11 +2,8 @@
 
 use std::io;
 
-use super::super::{Level, entry};
+use super::super::{Level, OTHER, entry};
 use crate::Result;
-
-/// The number of an event that is a line of a program's output.
-const LINE: u16 = 2000;
 
 /// What is left of an entry when every character takes as much as it can.
 pub(super) const LONGEST: usize = 3 * 1024;
@@ -24,7 +21,7 @@ impl LineLog {
     }
 
     pub(super) fn write(&mut self, level: Level, line: &[u8]) -> io::Result<()> {
-        match entry(&self.source, level, LINE, &String::from_utf8_lossy(line)) {
+        match entry(&self.source, level, OTHER, &String::from_utf8_lossy(line)) {
             true => Ok(()),
             false => Err(io::Error::last_os_error()),
         }

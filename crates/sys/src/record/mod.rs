@@ -28,6 +28,9 @@ pub use lines::LineLog;
 /// The event of a stop that had to be forced: what was asked to stop did not, and was ended.
 pub const FORCED: u16 = 2003;
 
+/// The event of everything else.
+pub const OTHER: u16 = 2000;
+
 /// The most bytes of an entry's line: what a pipe takes at once, whole.
 const LONGEST: usize = 4096;
 
@@ -63,4 +66,11 @@ pub fn entry(source: &str, level: Level, event: u16, text: &str) -> bool {
         event,
         &one_line(text, LONGEST - 512),
     )
+}
+
+/// Whether entries are the only words of this process that reach anybody: it has no standard error, as a Windows service has none. Never
+/// so on Unix.
+#[must_use]
+pub fn is_only_way() -> bool {
+    imp::is_only_way()
 }

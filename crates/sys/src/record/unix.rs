@@ -22,6 +22,10 @@ pub(super) fn write(source: &str, level: Level, event: u16, text: &str) -> bool 
     has_room(&stderr) && rustix::io::write(&stderr, line.as_bytes()) == Ok(line.len())
 }
 
+pub(super) fn is_only_way() -> bool {
+    false
+}
+
 /// The priorities of `syslog(3)`.
 pub(super) fn priority(level: Level) -> u8 {
     match level {

@@ -4,6 +4,8 @@
 //!
 //! Source: <https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-reporteventw>.
 
+use std::io;
+use std::os::windows::io::AsRawHandle;
 use std::ptr::{null, null_mut};
 
 use windows_sys::Win32::System::EventLog::{
@@ -43,4 +45,8 @@ pub(super) fn write(source: &str, level: Level, event: u16, text: &str) -> bool 
         DeregisterEventSource(log);
         written != 0
     }
+}
+
+pub(super) fn is_only_way() -> bool {
+    io::stderr().as_raw_handle().is_null()
 }
