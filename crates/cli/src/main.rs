@@ -15,6 +15,7 @@ use crate::args::{Cli, Output, Verb};
 use crate::output::Problem;
 
 fn main() -> ExitCode {
+    winddown_sys::courier::serve();
     let cli = Cli::parse();
     let result = match cli.verb {
         Verb::Run(args) => verb::run::main(args, cli.output),

@@ -8,6 +8,7 @@
 //! at a time.
 
 mod clock;
+pub mod courier;
 mod error;
 pub mod event;
 mod exit;

@@ -15,7 +15,7 @@ use winddown_sys::process::{
 use winddown_sys::{Error, Sources, wait_any};
 use winddown_testkit::Watchdog;
 use windows_sys::Win32::Foundation::STATUS_CONTROL_C_EXIT;
-use windows_sys::Win32::System::Console::GetConsoleCP;
+use windows_sys::Win32::System::Console::{FreeConsole, GetConsoleCP};
 use windows_sys::Win32::System::Threading::{
     BELOW_NORMAL_PRIORITY_CLASS, GetCurrentProcess, GetPriorityClass, GetProcessAffinityMask,
     IDLE_PRIORITY_CLASS,
@@ -74,6 +74,12 @@ fn role() {
             sleep();
         }
         "sleep" => {
+            say("ready");
+            sleep();
+        }
+        "leaves its console" => {
+            // SAFETY: takes nothing.
+            unsafe { FreeConsole() };
             say("ready");
             sleep();
         }
@@ -260,20 +266,25 @@ fn priority_and_processors_are_set_before_the_program_runs() {
 
 /// NSSM's AppNoConsole.
 #[test]
-fn a_detached_child_has_no_console_and_says_so_at_once() {
+fn a_child_without_a_console_is_told_from_others_at_once() {
     let _watchdog = Watchdog::arm(2 * PATIENCE);
     let mut options = piped("settings");
     options.group = Group::Detached;
     let found = lines(&options, "class");
     assert!(found[0].ends_with("console false"), "{found:?}");
 
-    let mut options = piped("sleep");
-    options.group = Group::Detached;
-    let mut child = spawn(&options).unwrap();
-    wait_for(&mut output(&mut child), "ready");
-    assert!(child.signal(Signal::Term).is_err());
-    child.kill().unwrap();
-    assert_eq!(exit(&child), Exit::Code(1));
+    for (role, group) in [
+        ("sleep", Group::Detached),
+        ("leaves its console", Group::Session),
+    ] {
+        let mut options = piped(role);
+        options.group = group;
+        let mut child = spawn(&options).unwrap();
+        wait_for(&mut output(&mut child), "ready");
+        assert!(child.signal(Signal::Term).is_err());
+        child.kill().unwrap();
+        assert_eq!(exit(&child), Exit::Code(1));
+    }
 }
 
 #[test]

@@ -240,6 +240,11 @@ fn set_environment(command: &mut Command, options: &SpawnOptions) -> Result<()> 
 /// What the child gets, and this process's end of a pipe.
 fn open(stream: &Stream, is_input: bool) -> Result<(Stdio, Option<File>)> {
     Ok(match stream {
+        // A service has none. Its child would read from its own console, on whose keyboard nobody sits: cmd.exe would wait there for an
+        // answer to "Terminate batch job (Y/N)?".
+        Stream::Inherit if is_input && io::stdin().as_raw_handle().is_null() => {
+            (Stdio::null(), None)
+        }
         Stream::Inherit => (Stdio::inherit(), None),
         Stream::Null => (Stdio::null(), None),
         Stream::File(file) => {

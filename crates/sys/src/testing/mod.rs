@@ -8,6 +8,7 @@
 //! | [`detach`] | new session | new session | new console |
 //! | [`pause_self`] | `SIGSTOP` | `SIGSTOP` | unsupported |
 //! | [`notify_ready`] | path and abstract sockets | path sockets | unsupported |
+//! | [`await_window_message`] | unsupported | unsupported | a hidden window |
 //! | [`kill_if`] | pidfd | unsupported | unsupported |
 
 #[cfg(unix)]
@@ -59,6 +60,15 @@ pub fn detach(command: &mut Command) {
 /// [`io::ErrorKind::Unsupported`] on Windows.
 pub fn pause_self() -> io::Result<()> {
     platform::pause_self()
+}
+
+/// Makes a window that nobody sees and waits until somebody closes it (`WM_CLOSE`) or ends the message loop of this thread (`WM_QUIT`); says
+/// which. `ready` is called once the window is there.
+///
+/// # Errors
+/// What the system answered; [`io::ErrorKind::Unsupported`] off Windows.
+pub fn await_window_message(ready: impl FnOnce()) -> io::Result<&'static str> {
+    platform::await_window_message(ready)
 }
 
 /// Sends `READY=1` to the socket that `NOTIFY_SOCKET` names, where it names one.

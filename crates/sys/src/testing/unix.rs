@@ -82,6 +82,10 @@ pub(super) fn pause_self() -> io::Result<()> {
     Ok(())
 }
 
+pub(super) fn await_window_message(_ready: impl FnOnce()) -> io::Result<&'static str> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(super) fn notify_ready() -> io::Result<()> {
     let Some(name) = env::var_os("NOTIFY_SOCKET") else {
         return Ok(());

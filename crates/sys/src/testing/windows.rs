@@ -1,6 +1,7 @@
 use std::io;
 use std::os::windows::process::CommandExt;
 use std::process::Command;
+use std::ptr::{null, null_mut};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use winddown_core::{ConsoleEvent, Mechanism};
@@ -9,7 +10,12 @@ use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler,
 };
 use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    CreateWindowExW, DispatchMessageW, GetMessageW, MSG, WM_CLOSE, WS_OVERLAPPED,
+};
 use windows_sys::core::BOOL;
+
+use crate::windows::text;
 
 static REQUEST: Mutex<Option<ConsoleEvent>> = Mutex::new(None);
 static ARRIVED: Condvar = Condvar::new();
@@ -73,6 +79,41 @@ pub(super) fn detach(command: &mut Command) {
 
 pub(super) fn pause_self() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn await_window_message(ready: impl FnOnce()) -> io::Result<&'static str> {
+    let class = text::wide("STATIC");
+    // SAFETY: the class is Windows' own, its name ends with a zero, and the rest is nothing.
+    let window = unsafe {
+        CreateWindowExW(
+            0,
+            class.as_ptr(),
+            null(),
+            WS_OVERLAPPED,
+            0,
+            0,
+            0,
+            0,
+            null_mut(),
+            null_mut(),
+            null_mut(),
+            null(),
+        )
+    };
+    if window.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    ready();
+    let mut message = MSG::default();
+    // SAFETY: the message is valid for each call; null means any window of this thread.
+    while unsafe { GetMessageW(&raw mut message, null_mut(), 0, 0) } > 0 {
+        if message.message == WM_CLOSE {
+            return Ok("WM_CLOSE");
+        }
+        // SAFETY: the message came from `GetMessageW`.
+        unsafe { DispatchMessageW(&raw const message) };
+    }
+    Ok("WM_QUIT")
 }
 
 pub(super) fn notify_ready() -> io::Result<()> {

@@ -10,9 +10,10 @@ use std::fs::File;
 use std::io;
 use std::os::windows::io::IntoRawHandle;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{FALSE, HANDLE, TRUE};
+use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, FALSE, HANDLE, TRUE};
 use windows_sys::Win32::System::Console::{
     AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, FreeConsole, GenerateConsoleCtrlEvent,
     GetConsoleMode, GetConsoleProcessList, GetStdHandle, STD_ERROR_HANDLE, STD_HANDLE,
@@ -20,6 +21,7 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::core::BOOL;
 
+use crate::courier;
 use crate::source::console_changed;
 
 /// The events that a program can send.
@@ -36,7 +38,24 @@ impl Event {
             Self::Break => CTRL_BREAK_EVENT,
         }
     }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::C => "c",
+            Self::Break => "break",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::C, Self::Break]
+            .into_iter()
+            .find(|event| event.name() == name)
+    }
 }
+
+/// How often a console is asked for that may not be there yet, and the pause in between.
+const ATTEMPTS: u32 = 10;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 
 /// How long to wait for the sender's own copy of an event, before it leaves the console that the copy is sent to.
 const OWN_COPY: Duration = Duration::from_secs(1);
@@ -68,9 +87,10 @@ fn programs() -> Vec<u32> {
 
 /// Sends `event` to every program on the console of process `pid`, and tells which those are.
 ///
+/// A process that is alone on a console of its own has a [`courier`] send it: leaving the console would close it.
+///
 /// # Errors
-/// The process has no console, or the same as this process: the event would reach this process and its starter too. And this
-/// process is alone on a console of its own: leaving it would close it.
+/// The process has no console, or the same as this process: the event would reach this process and its starter too.
 pub(crate) fn send(pid: u32, event: Event) -> io::Result<Vec<u32>> {
     let _one_at_a_time = lock(&ONE_AT_A_TIME);
     let own_pid = std::process::id();
@@ -80,24 +100,17 @@ pub(crate) fn send(pid: u32, event: Event) -> io::Result<Vec<u32>> {
     }
     let way_back: Vec<u32> = own.iter().copied().filter(|pid| *pid != own_pid).collect();
     if !own.is_empty() && way_back.is_empty() {
-        return Err(io::Error::other(
-            "this process cannot leave its console for a moment: no other program keeps it open",
-        ));
+        return courier::send(pid, event);
     }
     let streams = Streams::of_this_process();
-    // SAFETY: neither call takes pointers. Leaving fails where there is no console to leave.
-    let attached = unsafe {
-        FreeConsole();
-        AttachConsole(pid)
-    };
-    let sent = match attached {
-        0 => Err(io::Error::last_os_error()),
-        _ => send_here(event, 0).map(|()| {
-            let mut reached = programs();
-            reached.retain(|pid| *pid != own_pid);
-            reached
-        }),
-    };
+    // SAFETY: takes nothing. It fails where there is no console to leave.
+    unsafe { FreeConsole() };
+    let sent = attach(pid).and_then(|()| {
+        send_here(event, 0)?;
+        let mut reached = programs();
+        reached.retain(|pid| *pid != own_pid);
+        Ok(reached)
+    });
     // SAFETY: neither call takes pointers.
     unsafe {
         FreeConsole();
@@ -108,6 +121,23 @@ pub(crate) fn send(pid: u32, event: Event) -> io::Result<Vec<u32>> {
     }
     console_changed();
     sent
+}
+
+/// Goes to the console of process `pid`. One that has only just been started gets its console while it is loaded.
+fn attach(pid: u32) -> io::Result<()> {
+    let mut left = ATTEMPTS;
+    loop {
+        // SAFETY: takes no pointers.
+        if unsafe { AttachConsole(pid) } != 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        left -= 1;
+        if left == 0 || error.raw_os_error() != Some(ERROR_INVALID_HANDLE as i32) {
+            return Err(error);
+        }
+        thread::sleep(BETWEEN_ATTEMPTS);
+    }
 }
 
 /// Sends `event` to a process group of this process's console; to all of the console for group 0.

@@ -53,6 +53,10 @@ pub(super) const LANE: Lane = Lane {
             name: "wine",
             provides: "wine-stable",
         },
+        Need::Package {
+            name: "golang-go",
+            provides: "go",
+        },
     ],
     run,
 };
@@ -72,6 +76,18 @@ fn run(session: &mut Session) -> Result<(), Error> {
             .args(build_for(TARGET))
             .limit_seconds(900),
     )?;
+    session.prepare(
+        Cmd::new("go")
+            .args(["build", "-trimpath", "-o"])
+            .arg(go_program())
+            .arg("crates/cli/tests/programs/stopped.go")
+            .env("GO111MODULE", "off")
+            .env("GOCACHE", workspace::target("cross/go/cache"))
+            .env("GOOS", "windows")
+            .env("GOARCH", "amd64")
+            .env("CGO_ENABLED", "0")
+            .limit_seconds(300),
+    )?;
     session.check(
         with_debian_rust(Cmd::new("/usr/bin/cargo-clippy"))
             .args(["clippy", "--workspace", "--exclude=xtask", "--all-targets"])
@@ -90,6 +106,7 @@ fn run(session: &mut Session) -> Result<(), Error> {
             .args(build_for(TARGET))
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine-stable")
             .env("WINDDOWN_EVENT_LOG", event_log())
+            .env("WINDDOWN_GO_PROGRAM", go_program())
             // insta would ask cargo, which is no Windows program here.
             .env("INSTA_WORKSPACE_ROOT", workspace::root())
             .limit_seconds(1200),
@@ -205,6 +222,11 @@ fn with_prefix(command: Cmd) -> Cmd {
 
 fn prefix() -> PathBuf {
     workspace::target("wine/prefix")
+}
+
+/// A program of another language, built for Windows.
+fn go_program() -> PathBuf {
+    workspace::target("cross/go/stopped.exe")
 }
 
 fn event_log() -> PathBuf {

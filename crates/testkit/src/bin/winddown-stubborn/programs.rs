@@ -121,6 +121,12 @@ pub(crate) const PROGRAMS: &[Program] = &[
         closes_stdin_stops,
     ),
     program(
+        "heeds-its-window",
+        "[MARKER]",
+        "ignores every stop request, and exits 0 on WM_CLOSE or WM_QUIT (Windows), writing which to the file MARKER",
+        heeds_its_window,
+    ),
+    program(
         "fork-ignores-term",
         "",
         "stops properly, but leaves a child that ignores every stop request",
@@ -184,14 +190,19 @@ fn graceful(arguments: &Arguments) -> ! {
     testing::hold_stop_requests();
     arguments.ready();
     asked();
+    mark(arguments, "stopped");
+    process::exit(0)
+}
+
+/// Says `what`, and writes it to the file that the first argument names.
+fn mark(arguments: &Arguments, what: &str) {
     if let Some(marker) = arguments.text(0) {
-        if let Err(error) = fs::write(marker, "stopped\n") {
+        if let Err(error) = fs::write(marker, format!("{what}\n")) {
             eprintln!("error: cannot write {marker}: {error}");
             process::exit(1);
         }
     }
-    say("stopped");
-    process::exit(0)
+    say(what);
 }
 
 fn never_ready(_: &Arguments) -> ! {
@@ -316,6 +327,20 @@ fn closes_stdin_stops(arguments: &Arguments) -> ! {
     let _ = io::stdin().read_to_end(&mut rest);
     say("stopped");
     process::exit(0)
+}
+
+fn heeds_its_window(arguments: &Arguments) -> ! {
+    testing::ignore_stop_requests();
+    match testing::await_window_message(|| arguments.ready()) {
+        Ok(message) => {
+            mark(arguments, message);
+            process::exit(0)
+        }
+        Err(error) => {
+            eprintln!("error: cannot have a window: {error}");
+            process::exit(1)
+        }
+    }
 }
 
 fn fork_ignores_term(arguments: &Arguments) -> ! {
