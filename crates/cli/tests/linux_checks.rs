@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::process::Child;
 
 use support::{End, Place, Signal, report_file, send, until};
-use winddown_core::report::StopReport;
+use winddown_core::report::{StopReport, Verdict};
 
 /// `winddown run` with this definition.
 fn run(place: &Place, definition: &str) -> Child {
@@ -180,4 +180,40 @@ fn wd_100_what_is_said_of_an_exit_code_counts() {
         assert_eq!(lines(&place, "starts"), starts);
     }
     place.census.assert_empty();
+}
+
+#[test]
+fn wd_74_what_was_not_ready_or_not_well_has_failed_however_it_took_its_stop() {
+    for (keys, why) in [
+        (
+            "ready = { when = \"notify\", timeout = \"50ms\" }",
+            "it had not become ready within 50ms",
+        ),
+        (
+            "health = { exec = [\"false\"], interval = \"10ms\", failures = 1 }",
+            "it was unhealthy: ",
+        ),
+        (
+            "hooks = { post-start = { command = [\"false\"] } }",
+            "its post-start hook failed",
+        ),
+    ] {
+        let place = Place::new();
+        let end = End::of(run(
+            &place,
+            &format!("command = [\"sleep\", \"60\"]\n{keys}"),
+        ));
+        let report = report(&place);
+        assert_eq!(
+            (report.verdict, end.code()),
+            (Verdict::Failed, Some(1)),
+            "{report:#?}"
+        );
+        let notes = report.notes.join("; ");
+        assert!(
+            notes.contains(why) && notes.contains("no handler"),
+            "{notes}"
+        );
+        place.census.assert_empty();
+    }
 }

@@ -21,7 +21,7 @@ fn wd_172_only_the_socket_of_a_dead_winddown_is_replaced() {
     let running = Running::start(PAIR);
     running.wait_for_state("web", "ready");
     let second = End::of(run(&running.place).spawn().unwrap());
-    assert_eq!(second.code(), Some(125), "{second:#?}");
+    assert_eq!(second.code(), Some(1), "{second:#?}");
     let pid = running.winddown.id();
     assert!(second.stderr.contains(&format!("pid {pid}")), "{second:#?}");
     assert_eq!(running.status("web")["state"], "ready");
@@ -94,7 +94,7 @@ print(s.makefile().read())
     let planted = place.path("control");
     let refused = |why: &str| {
         let end = End::of(run(&place).spawn().unwrap());
-        assert_eq!(end.code(), Some(125), "{end:#?}");
+        assert_eq!(end.code(), Some(2), "{end:#?}");
         assert!(end.stderr.contains(why), "{why}: {end:#?}");
     };
     symlink(place.directory.path(), &planted).unwrap();

@@ -145,6 +145,8 @@ fn wd_99_a_command_that_hangs_is_killed_when_its_wait_is_over() {
     let rungs = r#"{ command = ["sh", "hang.sh"], wait = "100ms" }, { signal = "TERM" }"#;
     let over = graceful(start(&ladder(MAIN, rungs), "main up"));
     assert!(over.log.contains(&"main TERM".to_owned()), "{over:#?}");
+    let answer = outcome(over.report("s"), "answer to command sh hang.sh");
+    assert_eq!(answer, "none within its wait");
 }
 
 #[test]
@@ -155,6 +157,10 @@ fn wd_99_an_http_server_that_never_answers_holds_nothing_up() {
         format!("{{ http = \"http://{address}/\", wait = \"100ms\" }}, {{ signal = \"TERM\" }}");
     let over = graceful(start(&ladder(MAIN, &rungs), "main up"));
     assert_eq!(over.log, ["main up", "main TERM"]);
+    assert_eq!(
+        outcome(over.report("s"), "answer to POST "),
+        "none within its wait"
+    );
 }
 
 #[test]
@@ -170,6 +176,20 @@ fn wd_90_what_a_ladder_has_asked_in_vain_is_written_down_and_killed() {
     );
     assert_eq!(outcome(report, "capture"), "1 process written down");
     assert!(report.evidence[0].contains("sleep 60"), "{report:#?}");
+}
+
+#[test]
+fn wd_93_a_command_is_not_told_a_pid_that_may_be_anothers() {
+    let leader = r#"["sh", "-c", "sh tells.sh child & until grep -q child log; do sleep 0.02; done; exit 0"]"#;
+    let rungs = r#"{ signal = "USR1", wait = "50ms" }, { command = ["sh", "-c", "echo pid $WINDDOWN_PID >>log"], wait = "100ms" }, { signal = "TERM" }"#;
+    // The rung is the first to be reached after the end of the leader, and it succeeds: the ladder waits for the child.
+    let running = start(&ladder(leader, rungs), "child up");
+    running.logged("pid");
+    let over = running.stop();
+    assert!(
+        !over.log.iter().any(|line| line.starts_with("pid ")),
+        "{over:#?}"
+    );
 }
 
 /// F1bonacc1/process-compose#520: the tree goes on when its leader has ended.

@@ -180,3 +180,22 @@ fn wd_142_a_hup_without_a_definition_is_the_programs_own() {
         (["up", "HUP"].map(str::to_owned).as_slice(), Some(0))
     );
 }
+
+#[test]
+fn wd_144_a_service_that_had_failed_is_started_again_when_its_definition_changes() {
+    let definition = |command: &str| {
+        format!(
+            "[service.db]\ncommand = {command}\n{}",
+            polite("steady", "")
+        ) + &polite("web", "requires = [\"db\"]")
+    };
+    let running = Running::start(&[], &definition(r#"["./missing"]"#));
+    running.said("web: not started: `db`, which it requires, is not there");
+    running.logged("steady up");
+    let said = running.reload(&definition(r#"["sh", "polite.sh", "db"]"#));
+    assert!(said.ends_with("reloaded: db is started again"), "{said}");
+    running.logged("db up");
+    running.logged("web up");
+    let over = running.stop();
+    assert_eq!((over.log.len(), over.code), (6, Some(0)), "{over:#?}");
+}

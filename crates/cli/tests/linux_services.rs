@@ -4,6 +4,7 @@
 mod support;
 
 use support::services::Running;
+use support::until;
 use winddown_core::report::{Proof, StopReport, Verdict};
 
 /// Three services that each require the one before: `first`, `second` and `third`, the scripts of which are named.
@@ -216,4 +217,53 @@ fn wd_105_the_old_tree_is_gone_before_the_new_start() {
     let verdicts: Vec<_> = over.reports.iter().map(|report| report.verdict).collect();
     assert_eq!(verdicts, [Verdict::Forced, Verdict::Graceful]);
     assert_eq!(over.code, Some(0));
+}
+
+#[test]
+fn wd_119_a_program_that_has_done_its_work_is_not_missed() {
+    let migrate = r#"
+        [service.migrate]
+        command = ["sh", "-c", "echo migrated >>log; sleep 0.05; exit EXIT"]
+        ready = { when = "exited" }
+        [service.web]
+        command = ["sh", "-c", "grep -q migrated log && exec sh polite.sh web"]
+        requires = ["migrate"]
+        "#;
+    let running = Running::start(&[], &migrate.replace("EXIT", "0"));
+    running.logged("web up");
+    let over = running.stop();
+    assert_eq!(over.log, ["migrated", "web up", "web down"]);
+    assert_eq!(over.code, Some(0), "{over:#?}");
+
+    let over = Running::start(&[], &migrate.replace("EXIT", "3")).end();
+    assert_eq!(
+        (&over.log[..], over.code),
+        (&["migrated".to_owned()][..], Some(1))
+    );
+    assert!(over.said.contains("web: not started"), "{over:#?}");
+}
+
+#[test]
+fn wd_119_what_is_done_is_not_done_again_for_those_that_need_it() {
+    let definition = r#"
+        control = "control/socket"
+        [service.once]
+        command = ["sh", "-c", "echo once >>log"]
+        ready = { when = "exited" }
+        [service.web]
+        command = ["sh", "polite.sh", "web"]
+        requires = ["once"]
+        "#;
+    let running = Running::start(&[], definition);
+    running.logged("web up");
+    let status = running.ask(&["status"]);
+    assert!(status.stdout.contains("done"), "{status:#?}");
+    let again = running.ask(&["restart", "web"]);
+    assert_eq!(again.code(), Some(0), "{again:#?}");
+    until("web again", || (running.count("web up") == 2).then_some(()));
+    assert_eq!(running.count("once"), 1);
+    let again = running.ask(&["start", "once"]);
+    assert_eq!(again.code(), Some(0), "{again:#?}");
+    assert_eq!(running.count("once"), 2);
+    assert_eq!(running.stop().code, Some(0));
 }

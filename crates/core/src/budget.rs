@@ -14,6 +14,13 @@ pub struct Budget {
 /// The largest part of a budget that is kept for the report and the end itself.
 const LARGEST_RESERVE: Duration = Duration::from_secs(1);
 
+/// How much of a limit of the host's is for a stop: a twentieth is left to the host, which else would end the process at the very moment
+/// at which it ends itself (WD-30).
+#[must_use]
+pub fn host_share(limit: Duration) -> Duration {
+    limit - limit / 20
+}
+
 impl Budget {
     /// A stop that began at `start` and may take `limit`.
     #[must_use]
@@ -86,6 +93,12 @@ mod tests {
             })
             .into();
         assert_eq!(ends, [1_900, 3_800, 13_300, 17_100, 19_000]);
+    }
+
+    #[test]
+    fn wd_30_a_part_of_the_hosts_limit_is_the_hosts() {
+        assert_eq!(host_share(SECOND * 20), SECOND * 19);
+        assert_eq!(host_share(Duration::ZERO), Duration::ZERO);
     }
 
     #[test]

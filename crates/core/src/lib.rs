@@ -27,7 +27,7 @@ mod sync;
 mod text;
 mod time;
 
-pub use budget::Budget;
+pub use budget::{Budget, host_share};
 pub use control_map::{CONTROL_MAP, FIRST_RT, FIRST_USER, MapRow, Meaning, Wants};
 pub use ladder::{Climb, Ladder, Rung, StopPolicy};
 pub use lease::{Extension, Lease};

@@ -240,6 +240,8 @@ pub enum ReadyWhen {
     Probe(ProbeTarget),
     /// When a line of its output matches.
     Line(LogPattern),
+    /// When it has ended with a success: a program that does one thing.
+    Exited,
 }
 
 /// How it is seen whether a program that is ready is still well. One that is not is stopped, and counts as failed.

@@ -1,7 +1,7 @@
 //! What became of what was supervised.
 
 use winddown_core::report::{StopReport, Verdict};
-use winddown_core::{Signal, exit};
+use winddown_core::{Signal, exit, restart};
 use winddown_sys::process::Exit;
 
 use crate::service::Ended;
@@ -25,7 +25,7 @@ impl Outcome {
     }
 
     /// The code that winddown exits with. Of one program: its own, 128 + n for a signal, 124 where it was forced (WD-72), 1 where
-    /// it failed and exited with 0 all the same. Of several: 124 where one was forced, 1 where one failed, else 0.
+    /// it failed and exited with 0, or died of being asked, all the same. Of several: 124 where one was forced, 1 where one failed, else 0.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         if let ([only], false) = (self.ended.as_slice(), self.not_started) {
@@ -51,6 +51,8 @@ impl Outcome {
         };
         match (only.report.verdict, only.exit) {
             (Verdict::Forced, _) => None,
+            // It did as winddown asked, and its own end says nothing.
+            _ if matches!(only.how, restart::Ended::Failed(_)) => None,
             (_, Exit::Signal { signal, .. }) => signal,
             _ => None,
         }
@@ -77,6 +79,11 @@ fn exit_code_of(ended: &Ended) -> i32 {
     match (ended.report.verdict, ended.exit) {
         (Verdict::Forced, _) => i32::from(exit::FORCED.code),
         (Verdict::Failed, Exit::Code(0)) => i32::from(exit::FAILED.code),
+        (Verdict::Failed, Exit::Signal { .. })
+            if matches!(ended.how, restart::Ended::Failed(_)) =>
+        {
+            i32::from(exit::FAILED.code)
+        }
         (_, Exit::Code(code)) => code,
         (_, Exit::Signal { number, .. }) => 128 + number,
     }

@@ -12,7 +12,7 @@ use winddown_core::report::{
 };
 use winddown_core::{
     Arrival, Budget, Effect, HookId, InFlight, Input, Lease, Meaning, Mechanism, Origin, Phase,
-    Sequence, Signal, State, Step, Timestamp, transition,
+    Sequence, Signal, State, Step, Timestamp, host_share, transition,
 };
 
 use crate::asker::Asker;
@@ -330,10 +330,9 @@ impl Engine {
         }
     }
 
-    /// How long a stop may take that was asked for in this way (WD-30). A twentieth of the host's limit is left to the host,
-    /// which else would end the process at the very moment at which it ends itself.
+    /// How long a stop may take that was asked for in this way (WD-30).
     fn limit_of(&self, mechanism: &Mechanism) -> Duration {
-        let hosts = self.host.limit(mechanism).map(|limit| limit - limit / 20);
+        let hosts = self.host.limit(mechanism).map(host_share);
         hosts.map_or(self.settings.stop_within, |limit| {
             limit.min(self.settings.stop_within)
         })

@@ -100,6 +100,8 @@ pub enum Standing {
     Stopping,
     /// Nothing of it runs, and nothing will before somebody asks.
     Down,
+    /// It has ended by itself with a success: nothing of it runs, and whoever needs it has what it was there for (WD-119).
+    Done,
     /// It has failed: nothing of it runs, and nothing will before somebody asks.
     Failed,
 }
@@ -193,7 +195,7 @@ impl Order {
         let mut turn = Turn::Now;
         for (other, need) in self.needs(service) {
             match (standing(*other), need) {
-                (Standing::Ready, _) => {}
+                (Standing::Ready | Standing::Done, _) => {}
                 (Standing::Down | Standing::Failed, Need::Requires) => return Turn::Never(*other),
                 (Standing::Down | Standing::Failed, _) => {}
                 _ if turn == Turn::Now => turn = Turn::Await(*other),

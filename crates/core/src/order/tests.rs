@@ -38,7 +38,7 @@ const PROXY: usize = 3;
 
 #[test]
 fn wd_110_a_service_starts_behind_what_it_needs() {
-    use Standing::{Down, Failed, Ready, Starting, Stopping, Waiting};
+    use Standing::{Done, Down, Failed, Ready, Starting, Stopping, Waiting};
     let order = order(&SERVICES).unwrap();
     for (standings, web, proxy) in [
         (
@@ -74,6 +74,7 @@ fn wd_110_a_service_starts_behind_what_it_needs() {
             Turn::Now,
         ),
         ([Down, Ready, Failed, Waiting], Turn::Never(DB), Turn::Now),
+        ([Done, Ready, Ready, Waiting], Turn::Now, Turn::Now),
         (
             [Stopping, Ready, Stopping, Waiting],
             Turn::Await(DB),

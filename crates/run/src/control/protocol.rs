@@ -270,6 +270,8 @@ pub struct Winddown {
 pub enum ServiceState {
     /// Nothing of it runs, and nothing will before somebody asks.
     Down,
+    /// The same, since it has ended by itself with a success.
+    Done,
     /// The same, since it has failed.
     Failed,
     /// It waits for services that it needs.
@@ -290,6 +292,7 @@ impl ServiceState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Down => "down",
+            Self::Done => "done",
             Self::Failed => "failed",
             Self::Waiting => "waiting",
             Self::BackOff => "back-off",

@@ -61,6 +61,8 @@ enum When {
     Notify,
     /// It sends `READY=1`, or listens on a TCP port and has come to rest, or has come to rest for a while.
     Auto,
+    /// It ends with a success: what it was started for is done.
+    Exited,
 }
 
 impl TryFrom<RawReady> for Ready {
@@ -72,6 +74,7 @@ impl TryFrom<RawReady> for Ready {
                 When::Spawned => ReadyWhen::Spawned,
                 When::Notify => ReadyWhen::Notify,
                 When::Auto => ReadyWhen::Auto,
+                When::Exited => ReadyWhen::Exited,
             }),
             raw.log.map(ReadyWhen::Line),
         ];
@@ -105,6 +108,7 @@ impl From<Ready> for RawReady {
             ReadyWhen::Spawned => raw.when = Some(When::Spawned),
             ReadyWhen::Notify => raw.when = Some(When::Notify),
             ReadyWhen::Auto => raw.when = Some(When::Auto),
+            ReadyWhen::Exited => raw.when = Some(When::Exited),
             ReadyWhen::Line(pattern) => raw.log = Some(pattern),
             ReadyWhen::Probe(target) => match target {
                 ProbeTarget::Tcp(address) => raw.tcp = Some(address),
@@ -149,6 +153,7 @@ mod tests {
             ("", ReadyWhen::Spawned),
             ("when = \"notify\"", ReadyWhen::Notify),
             ("when = \"auto\"", ReadyWhen::Auto),
+            ("when = \"exited\"", ReadyWhen::Exited),
             (
                 "tcp = \"127.0.0.1:80\"",
                 ReadyWhen::Probe(ProbeTarget::Tcp("127.0.0.1:80".parse().unwrap())),

@@ -78,7 +78,7 @@ struct RawRung {
     /// Ask by a `POST` request to this URL, without a body.
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<HttpUrl>,
-    /// Ask by running this program, whose environment has `WINDDOWN_PID`; never a shell's line.
+    /// Ask by running this program, whose environment has `WINDDOWN_PID` while the program has not ended; never a shell's line.
     #[serde(skip_serializing_if = "Option::is_none")]
     command: Option<Vec<String>>,
     /// Ask by setting the named event of this name (Windows).

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use winddown_core::order::Standing;
 use winddown_core::restart::{self, Decision};
 use winddown_core::{State, Timestamp, format_duration};
 
@@ -202,7 +203,7 @@ impl Service {
     fn advance_stage(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         loop {
             match &mut self.stage {
-                Stage::Down { .. } | Stage::Waiting => return Ok(Timestamp::NEVER),
+                Stage::Down(_) | Stage::Waiting => return Ok(Timestamp::NEVER),
                 Stage::BackOff(at) if now < *at => return Ok(*at),
                 Stage::BackOff(_) => {
                     self.stage = Stage::Waiting;
@@ -246,7 +247,7 @@ impl Service {
     }
 
     fn conclude(&mut self, now: Timestamp) {
-        let Stage::Up(run) = mem::replace(&mut self.stage, Stage::Down { failed: false }) else {
+        let Stage::Up(run) = mem::replace(&mut self.stage, Stage::Down(Standing::Down)) else {
             return;
         };
         let ended = run.conclude(now);
@@ -270,7 +271,7 @@ impl Service {
     fn after_post_stop(&mut self, end: &hook::HookEnd, now: Timestamp) {
         self.timeline
             .add(now, format!("post-stop hook: {}", end.what));
-        let stage = mem::replace(&mut self.stage, Stage::Down { failed: false });
+        let stage = mem::replace(&mut self.stage, Stage::Down(Standing::Down));
         if let Stage::PostStop(_, mut ended) = stage {
             ended.append(end.record(ended.begun, now), now);
             self.finish(*ended, now);
@@ -294,6 +295,12 @@ impl Service {
     /// Decides what follows an end that nobody asked for.
     fn decide(&mut self, ended: &restart::Ended, facts: hook::Facts, now: Timestamp) {
         let failed = !self.restarts.rules().is_success(ended);
+        let down = match ended {
+            _ if failed => Standing::Failed,
+            restart::Ended::Code(_) => Standing::Done,
+            // It was asked to stop by somebody else: it is not there.
+            _ => Standing::Down,
+        };
         self.stage = match self.restarts.ended(now, ended, fastrand::f64()) {
             Decision::Restart { at } => {
                 let wait = format_duration(at.since(now));
@@ -302,17 +309,17 @@ impl Service {
                     .notice(now, format!("restart {number} in {wait}: {ended}"));
                 Stage::BackOff(at)
             }
-            Decision::Stop { .. } => Stage::Down { failed },
+            Decision::Stop { .. } => Stage::Down(down),
             Decision::Shutdown { why } => {
                 self.wants_shutdown = Some(why);
-                Stage::Down { failed }
+                Stage::Down(down)
             }
             Decision::GiveUp { why } => {
                 self.timeline.notice(now, format!("given up: {why}"));
-                Stage::Down { failed: true }
+                Stage::Down(Standing::Failed)
             }
         };
-        if matches!(self.stage, Stage::Down { .. }) {
+        if matches!(self.stage, Stage::Down(_)) {
             self.wanted = false;
         }
         if failed {

@@ -24,11 +24,11 @@ enum Means {
 }
 
 impl Asking {
-    /// Asks by `rung` if it is one that takes time, which is `timeout` at most.
+    /// Asks by `rung` if it is one that takes time, which is `timeout` at most. `pid` is that of the program while it is its own.
     pub(super) fn begin(
         rung: &Rung,
         options: &ServiceOptions,
-        pid: u32,
+        pid: Option<u32>,
         timeout: Duration,
         now: Timestamp,
     ) -> Result<Option<Self>, Error> {
@@ -37,7 +37,9 @@ impl Asking {
                 let mut surroundings = Surroundings::of(options)?;
                 let variables = &mut surroundings.variables;
                 variables.set("WINDDOWN_SERVICE", &options.name);
-                variables.set("WINDDOWN_PID", pid.to_string());
+                if let Some(pid) = pid {
+                    variables.set("WINDDOWN_PID", pid.to_string());
+                }
                 let task = TaskOptions {
                     command: command.iter().map(Into::into).collect(),
                     surroundings,

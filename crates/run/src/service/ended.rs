@@ -96,11 +96,11 @@ impl Run {
             );
         }
         let verdict = match (verdict, &self.failure) {
-            (Verdict::Graceful, Some(why)) => {
+            (Verdict::Forced, _) | (_, None) => verdict,
+            (_, Some(why)) => {
                 notes.push(why.clone());
                 Verdict::Failed
             }
-            (verdict, _) => verdict,
         };
         let summary = self.capture.as_ref().map(Capture::summary);
         notes.extend(summary.iter().flat_map(Summary::troubles));

@@ -76,8 +76,8 @@ pub(crate) struct Service {
 
 /// Where a service is between its starts and its ends.
 enum Stage {
-    /// Nothing of it runs.
-    Down { failed: bool },
+    /// Nothing of it runs; whether it failed, is done, or neither.
+    Down(Standing),
     /// It is to be started once the services that it needs are ready.
     Waiting,
     /// What must be done before the program is started.
@@ -100,7 +100,7 @@ impl Service {
             launches: 0,
             sockets: None,
             captured: None,
-            stage: Stage::Down { failed: false },
+            stage: Stage::Down(Standing::Down),
             before_next: None,
             next: None,
             replaced: Vec::new(),
@@ -120,9 +120,8 @@ impl Service {
 
     pub(crate) fn standing(&self) -> Standing {
         match &self.stage {
-            Stage::Down { .. } if !self.is_down() => Standing::Stopping,
-            Stage::Down { failed: false } => Standing::Down,
-            Stage::Down { failed: true } => Standing::Failed,
+            Stage::Down(_) if !self.is_down() => Standing::Stopping,
+            Stage::Down(how) => *how,
             Stage::Waiting | Stage::BackOff(_) => Standing::Waiting,
             Stage::PreStart(_) => Standing::Starting,
             Stage::PostStop(..) => Standing::Stopping,
@@ -137,7 +136,7 @@ impl Service {
 
     /// Whether nothing of it runs, and nothing will before somebody asks.
     pub(crate) fn is_down(&self) -> bool {
-        matches!(self.stage, Stage::Down { .. })
+        matches!(self.stage, Stage::Down(_))
             && self.replaced.is_empty()
             && self.on_failure.is_none()
     }

@@ -52,7 +52,9 @@ impl Readiness {
             ReadyWhen::Notify => Some(NotifyServer::bind()?),
             // Where there are no such sockets a program is known to be ready by its rest alone.
             ReadyWhen::Auto => NotifyServer::bind().ok(),
-            ReadyWhen::Spawned | ReadyWhen::Probe(_) | ReadyWhen::Line(_) => None,
+            ReadyWhen::Spawned | ReadyWhen::Exited | ReadyWhen::Probe(_) | ReadyWhen::Line(_) => {
+                None
+            }
         };
         let checks = match &options.ready {
             ReadyWhen::Probe(target) => {
@@ -119,7 +121,8 @@ impl Readiness {
             ReadyWhen::Line(pattern) if self.said_line => {
                 return Some(format!("a line of its output matches {pattern}"));
             }
-            ReadyWhen::Line(_) => return None,
+            // Its end is seen before it is asked whether it is ready.
+            ReadyWhen::Line(_) | ReadyWhen::Exited => return None,
             ReadyWhen::Notify | ReadyWhen::Auto if self.said_ready => {
                 return Some("it sent READY=1".to_owned());
             }

@@ -1,5 +1,6 @@
 //! How a service stands, for those who ask.
 
+use winddown_core::order::Standing;
 use winddown_core::report::rounded;
 use winddown_core::{Clock, State, Timestamp, format_duration};
 use winddown_sys::Monotonic;
@@ -83,9 +84,10 @@ impl Service {
 
     fn state(&self) -> ServiceState {
         match &self.stage {
-            Stage::Down { .. } if !self.is_down() => ServiceState::Stopping,
-            Stage::Down { failed: false } => ServiceState::Down,
-            Stage::Down { failed: true } => ServiceState::Failed,
+            Stage::Down(_) if !self.is_down() => ServiceState::Stopping,
+            Stage::Down(Standing::Failed) => ServiceState::Failed,
+            Stage::Down(Standing::Done) => ServiceState::Done,
+            Stage::Down(_) => ServiceState::Down,
             Stage::Waiting => ServiceState::Waiting,
             Stage::BackOff(_) => ServiceState::BackOff,
             Stage::PreStart(_) => ServiceState::Starting,
@@ -103,8 +105,8 @@ impl Service {
     fn awaits(&self, now: Timestamp) -> Option<String> {
         let within = |at: Timestamp| format_duration(at.since(now));
         Some(match &self.stage {
-            Stage::Down { .. } if self.on_failure.is_some() => "its on-failure hook".to_owned(),
-            Stage::Down { .. } | Stage::Waiting => return None,
+            Stage::Down(_) if self.on_failure.is_some() => "its on-failure hook".to_owned(),
+            Stage::Down(_) | Stage::Waiting => return None,
             Stage::BackOff(at) => format!("its next start in {}", within(*at)),
             Stage::PreStart(_) => "its pre-start hook".to_owned(),
             Stage::PostStop(..) => "its post-stop hook".to_owned(),

@@ -134,7 +134,10 @@ impl Stopping {
                 Climb::Exhausted => return self.go_on_killing(now, tree),
                 Climb::Do(rung) => {
                     // Whoever has not answered by now is not waited for.
-                    self.asking = None;
+                    if let Some(asking) = self.asking.take() {
+                        let rung = format!("answer to {}", asking.rung());
+                        self.record(now, rung, "none within its wait".to_owned());
+                    }
                     let done = self.step(now, &rung, options, child, alive, tree);
                     let (outcome, ok) = match done {
                         Ok(outcome) => (outcome, true),
@@ -283,7 +286,8 @@ impl Stopping {
             }
             other => {
                 let timeout = self.ladder.next_at().since(now);
-                self.asking = Asking::begin(other, options, child.pid(), timeout, now)?;
+                self.asking =
+                    Asking::begin(other, options, alive.then(|| child.pid()), timeout, now)?;
                 match self.asking {
                     Some(_) => Ok("asked".to_owned()),
                     None => Err(Error::System(winddown_sys::Error::Unsupported {

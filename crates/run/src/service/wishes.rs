@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use winddown_core::order::Standing;
 use winddown_core::restart::Restarts;
 use winddown_core::{State, Timestamp};
 
@@ -16,7 +17,7 @@ impl Service {
     /// From now on it is to run, and at once; it waits until [`Service::start`].
     pub(crate) fn want(&mut self) {
         self.wanted = true;
-        if matches!(self.stage, Stage::Down { .. } | Stage::BackOff(_)) {
+        if matches!(self.stage, Stage::Down(_) | Stage::BackOff(_)) {
             self.restarts.forgive();
             self.stage = Stage::Waiting;
         }
@@ -29,7 +30,7 @@ impl Service {
             format!("not started: `{required}`, which it requires, is not there"),
         );
         self.wanted = false;
-        self.stage = Stage::Down { failed: true };
+        self.stage = Stage::Down(Standing::Failed);
     }
 
     /// Starts the program once more beside the one that runs, which is stopped as soon as the new one is ready.
@@ -63,7 +64,7 @@ impl Service {
                 self.again = true;
                 self.request_stop(request, now);
             }
-            Stage::Down { .. } | Stage::BackOff(_) => self.stage = Stage::Waiting,
+            Stage::Down(_) | Stage::BackOff(_) => self.stage = Stage::Waiting,
             Stage::PostStop(..) => self.again = true,
             Stage::Waiting | Stage::PreStart(_) => {}
         }
@@ -91,7 +92,8 @@ impl Service {
             }
             Stage::Up(_) => self.stop_wish = Some(request.clone()),
             Stage::PostStop(hook, _) => hook.tighten(deadline),
-            Stage::Down { .. } => {}
+            Stage::Down(how) if *how == Standing::Done => *how = Standing::Down,
+            Stage::Down(_) => {}
         }
     }
 
@@ -105,7 +107,7 @@ impl Service {
         self.timeline.report(&ended.report);
         self.last = Some(Ok(ended));
         self.stop_wish = None;
-        self.stage = Stage::Down { failed: false };
+        self.stage = Stage::Down(Standing::Down);
     }
 
     pub(crate) fn request_stop(&mut self, request: &StopRequest, now: Timestamp) {

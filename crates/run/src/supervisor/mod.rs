@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use winddown::host::Host;
 use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
-use winddown_core::{Arrival, Clock, Mechanism, Signal, Timestamp};
+use winddown_core::{Arrival, Clock, Mechanism, Signal, Timestamp, host_share};
 use winddown_sys::{Monotonic, Poller, listen, memory, tree};
 
 use crate::error::Error;
@@ -230,7 +230,10 @@ impl Supervisor {
         self.dirty.insert(index);
         let needs = self.order.needs(index).to_vec();
         for (other, need) in needs {
-            if need != Need::After && self.services[other].is_down() {
+            let service = &self.services[other];
+            // What is done is not done again.
+            let is_missing = service.is_down() && service.standing() != Standing::Done;
+            if need != Need::After && is_missing {
                 self.want(other);
             }
         }
@@ -338,7 +341,7 @@ impl Supervisor {
 
     fn request_stop(&mut self, arrival: Arrival, now: Timestamp) {
         let limit = self.host.limit(&arrival.origin.mechanism);
-        let patience = limit.map(|limit| now + (limit - limit / 20));
+        let patience = limit.map(|limit| now + host_share(limit));
         let ask_by = match &arrival.origin.mechanism {
             Mechanism::Signal(signal) => self.signals.asks_by(*signal),
             _ => None,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use winddown_core::Timestamp;
-use winddown_core::order::{Needs, Order};
+use winddown_core::order::{Need, Needs, Order, Standing};
 
 use super::Supervisor;
 use crate::error::Error;
@@ -87,15 +87,19 @@ impl Supervisor {
                     let starts = new.autostart && !service.options().autostart;
                     // With the same sockets the old program can serve until the new one is ready.
                     let overlaps = !new.listen.is_empty() && new.listen == service.options().listen;
+                    let given_up = service.is_down() && service.standing() == Standing::Failed;
                     if !service.amend(new) {
-                        changes.push(format!("{name} is changed"));
+                        changes.push(match given_up {
+                            true => format!("{name} is started again"),
+                            false => format!("{name} is changed"),
+                        });
                     } else if overlaps && self.replace_service(*index, now).is_ok() {
                         changes.push(format!("{name} is replaced"));
                     } else {
                         changes.push(format!("{name} is restarted"));
                         self.restart_service(*index, &request, now);
                     }
-                    if starts {
+                    if starts || given_up {
                         wanted.push(*index);
                     }
                 }
@@ -114,9 +118,22 @@ impl Supervisor {
         }
         self.order = order;
         for index in wanted {
-            self.want(index);
+            self.want_again(index);
         }
         Ok(changes)
+    }
+
+    /// Has a service started, and those that have failed and require it, perhaps for want of it (WD-144).
+    fn want_again(&mut self, index: usize) {
+        self.want(index);
+        let dependents = self.order.needed_by(index).to_vec();
+        for (other, need) in dependents {
+            let service = &self.services[other];
+            let failed = service.is_down() && service.standing() == Standing::Failed;
+            if need == Need::Requires && failed && !self.gone.contains(&other) {
+                self.want_again(other);
+            }
+        }
     }
 
     /// The order of those that are there and those that come; who goes still stops before those that it needed.

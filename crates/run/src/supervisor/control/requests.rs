@@ -106,7 +106,7 @@ impl Supervisor {
                 None
             }
             Goal::Up => match self.services[pending.service].standing() {
-                Standing::Ready | Standing::Down => Some(self.done(pending)),
+                Standing::Ready | Standing::Done | Standing::Down => Some(self.done(pending)),
                 Standing::Failed => Some(self.failed(pending.service)),
                 Standing::Waiting | Standing::Starting | Standing::Stopping => None,
             },
