@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use support::services::Running;
-use support::{find, free_port, until};
+use support::{Place, find, free_port, until};
 use winddown_core::report::Verdict;
 
 /// A server that answers each connection with its version, and finishes what it has accepted when it is asked to stop. Who
@@ -227,4 +227,122 @@ fn wd_2_a_stop_while_a_program_is_replaced_stops_both() {
     let over = running.stop();
     assert_eq!(over.reports.len(), 3, "{over:#?}");
     assert!(over.reports.iter().all(|report| report.survivors == 0));
+}
+
+/// The newest definition counts, and what serves goes on serving.
+#[test]
+fn wd_143_what_is_not_ready_yet_is_replaced_in_its_turn() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let Some((running, load)) = serve(&address) else {
+        return;
+    };
+    let never = "file = \"never\"";
+    running.reload(&definition(&address, "bad", never, ""));
+    running.logged("bad up");
+    let said = running.reload(&definition(&address, "v1", &ready("v1"), ""));
+    assert!(said.ends_with("reloaded: web is replaced"), "{said}");
+    running.logged("v0 down");
+    load.end_without_a_failure();
+    let over = running.stop();
+    assert!(over.at("v1 ready") < over.at("witness down"), "{over:#?}");
+    assert!(over.at("v1 up") < over.at("v0 down"), "{over:#?}");
+    assert_eq!((over.reports.len(), over.code), (4, Some(0)), "{over:#?}");
+    let why = over.reports[0].asked_by.name.as_deref();
+    assert_eq!(why, Some("replaced before it was ready"));
+}
+
+/// Services with a control socket at `control/socket`.
+fn start(definition: &str) -> Running {
+    let place = Place::new();
+    place.write("stubborn.sh", support::services::STUBBORN);
+    place.write("winddown.toml", definition);
+    let arguments = ["--config", "winddown.toml", "--control", "control/socket"];
+    let running = Running::start_in(place, &arguments);
+    running.logged("web up");
+    running
+}
+
+/// Neither way does it become a restart without an overlap unsaid.
+#[test]
+fn wd_143_what_serves_nobody_yet_is_not_replaced() {
+    let service = |arguments: &str| {
+        format!(
+            "[service.web]\ncommand = [\"sh\", \"stubborn.sh\", {arguments}]\nready = {{ file = \"never\" }}\n\
+             listen = [{{ address = \"127.0.0.1:0\" }}]\nstop = {{ timeout = \"100ms\" }}\n"
+        )
+    };
+    let running = start(&service("\"web\""));
+    let end = running.ask(&["restart", "--overlap", "web"]);
+    assert_eq!(end.code(), Some(1), "{end:#?}");
+    let why = "`web` is not ready, so there is nothing to replace";
+    assert!(end.stderr.contains(why), "{end:#?}");
+    assert_eq!(running.count("web up"), 1);
+
+    let said = running.reload(&service("\"web\", \"again\""));
+    assert!(
+        said.contains(&format!("reloaded: web is restarted, not replaced: {why}")),
+        "{said}"
+    );
+    until("the restart", || {
+        (running.count("web up") == 2).then_some(())
+    });
+    assert_eq!(running.stop().code, Some(124));
+}
+
+/// The old program answers on the socket as well as the new one.
+#[test]
+fn wd_143_an_answer_on_the_socket_does_not_tell_that_the_new_program_is_ready() {
+    let port = free_port();
+    let definition = format!(
+        r#"
+        [service.web]
+        command = ["sh", "stubborn.sh", "web"]
+        ready = {{ tcp = "127.0.0.1:{port}" }}
+        listen = [{{ address = "127.0.0.1:{port}" }}]
+        stop = {{ timeout = "100ms" }}
+        "#
+    );
+    let running = start(&definition);
+    assert_eq!(running.ask(&["start", "web"]).code(), Some(0));
+    let end = running.ask(&["restart", "--overlap", "web"]);
+    assert_eq!(end.code(), Some(1), "{end:#?}");
+    assert!(
+        end.stderr.contains("which the old program does too"),
+        "{end:#?}"
+    );
+    assert_eq!(running.stop().code, Some(124));
+}
+
+#[test]
+fn wd_113_a_program_that_was_replaced_joins_the_stop_of_everything() {
+    let definition = r#"
+        stop.timeout = "300ms"
+        [service.web]
+        command = ["sh", "stubborn.sh", "web"]
+        ready = { file = "web.up", interval = "10ms" }
+        stop.timeout = "1h"
+        "#;
+    let running = start(definition);
+    assert_eq!(running.ask(&["start", "web"]).code(), Some(0));
+    let end = running.ask(&["restart", "--overlap", "--no-wait", "web"]);
+    assert_eq!(end.code(), Some(0), "{end:#?}");
+    until("the end of the old one to be awaited", || {
+        let status = running.ask(&["status"]).stdout;
+        status.contains("the end of what it replaced").then_some(())
+    });
+    let over = running.stop();
+    assert_eq!((over.reports.len(), over.code), (2, Some(124)), "{over:#?}");
+    for report in &over.reports {
+        assert_eq!((report.verdict, report.survivors), (Verdict::Forced, 0));
+        assert!(report.seconds < 60.0, "{over:#?}");
+    }
+    let mut old = over
+        .reports
+        .iter()
+        .filter(|report| !report.also_asked.is_empty());
+    let replaced = old.next().unwrap().asked_by.name.clone();
+    assert!(
+        replaced.unwrap().starts_with("replaced by pid "),
+        "{over:#?}"
+    );
 }

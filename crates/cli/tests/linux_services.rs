@@ -72,27 +72,34 @@ fn wd_2_services_that_still_wait_go_down_at_once_and_are_reported() {
 #[test]
 fn wd_113_services_that_hang_one_behind_the_other_share_one_budget() {
     let budget = 1.2;
-    let scripts = ["stubborn", "stubborn", "polite"];
-    let running = Running::start(&[], &chain(scripts, "stop.timeout = \"1200ms\""));
-    running.logged("first up");
-    running.place.write("first-is-ready", "");
-    running.logged("third up");
-    let over = running.stop();
-    assert_eq!(over.code, Some(124));
-    let [first, second, third] = ["first", "second", "third"].map(|name| over.report(name));
-    assert_eq!(third.verdict, Verdict::Graceful);
-    let mut left = budget;
-    for (report, levels) in [(third, 3.0), (second, 2.0), (first, 1.0)] {
-        assert!(
-            report.deadline <= left / levels + 0.01,
-            "{left} left: {over:#?}"
-        );
-        left -= report.seconds;
+    for last in ["polite", "stubborn"] {
+        let scripts = ["stubborn", "stubborn", last];
+        let running = Running::start(&[], &chain(scripts, "stop.timeout = \"1200ms\""));
+        running.logged("first up");
+        running.place.write("first-is-ready", "");
+        running.logged("third up");
+        let over = running.stop();
+        assert_eq!(over.code, Some(124));
+        let mut left = budget;
+        for (name, script, levels) in [
+            ("third", last, 3.0),
+            ("second", "stubborn", 2.0),
+            ("first", "stubborn", 1.0),
+        ] {
+            let report = over.report(name);
+            let verdict = match script {
+                "polite" => Verdict::Graceful,
+                _ => Verdict::Forced,
+            };
+            assert_eq!((report.verdict, report.survivors), (verdict, 0));
+            assert!(
+                report.deadline <= left / levels + 0.01,
+                "{left} left: {over:#?}"
+            );
+            left -= report.seconds;
+        }
+        assert!(left >= -0.1, "{over:#?}");
     }
-    for report in [first, second] {
-        assert_eq!((report.verdict, report.survivors), (Verdict::Forced, 0));
-    }
-    assert!(left >= -0.1, "{over:#?}");
 }
 
 /// Supervisor/supervisor#712: winddown ends with the last of its services.

@@ -58,9 +58,15 @@ pub enum Error {
         "there is no control socket: XDG_RUNTIME_DIR, where its place is, is not set: give --control a path"
     )]
     NoControlPlace,
-    /// A service cannot be replaced by another run of it now.
-    #[error("`{0}` is not ready, or is being replaced already: restart it without an overlap")]
+    /// A service cannot be replaced by another run of it, since it serves nobody yet.
+    #[error("`{0}` is not ready, so there is nothing to replace: restart it without an overlap")]
     NotReady(String),
+    /// A service cannot be replaced by another run of it, since nobody could tell when that is ready.
+    #[error(
+        "`{0}` cannot be replaced: it is ready when its socket is answered, which the old program does too; make `notify`, `log`, \
+         `file` or `exec` tell, or restart it without an overlap"
+    )]
+    OldWouldAnswer(String),
     /// The hook before the start of a service failed.
     #[error("`{0}` is not started: its pre-start hook failed: {1}")]
     Hook(String, String),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use winddown_core::health::HealthRules;
 use winddown_core::order::Needs;
 use winddown_core::restart::RestartRules;
-use winddown_core::{Signal, StopPolicy};
+use winddown_core::{ListenAddress, Signal, StopPolicy};
 
 use crate::control::ControlOptions;
 use crate::definition::{Hooks, Listen};
@@ -176,6 +176,18 @@ impl ServiceOptions {
             interactive: false,
             output_to_stderr: false,
         }
+    }
+
+    /// Whether its being ready is asked for over a socket that winddown keeps, where another run of it would answer as well.
+    pub(crate) fn is_ready_by_its_socket(&self) -> bool {
+        let ReadyWhen::Probe(target) = &self.ready else {
+            return false;
+        };
+        let port = target.port();
+        self.listen.iter().any(|it| match &it.address {
+            Some(ListenAddress::Tcp(address)) => Some(address.port()) == port,
+            _ => false,
+        })
     }
 
     /// How to ask `target` about it, when it was started at `started`.

@@ -32,7 +32,8 @@ Stop a service of a running winddown and those that require it, and start them a
 
 With --overlap the new program is started first, and the old one is stopped once the new one is ready: give it its sockets by \
 [[listen]], and no connection is refused meanwhile. Those that require it are left alone. Where the new one does not become ready, the \
-old one goes on.
+old one goes on. It is refused while the service is not ready itself, and where an answer on these sockets, which either program may give, \
+is to tell that the new one is.
 
 It returns once the service is ready, or cannot be. Ctrl+C ends the wait and nothing else.";
 

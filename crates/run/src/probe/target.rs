@@ -24,6 +24,17 @@ pub enum ProbeTarget {
     File(PathBuf),
 }
 
+impl ProbeTarget {
+    /// The TCP port that is asked, if one is.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(TcpAddress(address)) => address.rsplit_once(':')?.1.parse().ok(),
+            Self::Http(HttpUrl(uri)) => Some(uri.port_u16().unwrap_or(80)),
+            Self::Exec(_) | Self::File(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for ProbeTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

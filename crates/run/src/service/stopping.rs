@@ -8,7 +8,7 @@ use winddown_core::{Climb, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
 use winddown_sys::Waitable;
 use winddown_sys::event;
 use winddown_sys::process::{self, Child, Facts};
-use winddown_sys::tree::Tree;
+use winddown_sys::tree::{Member, Tree};
 
 use super::asking::Asking;
 use super::hook::Hook;
@@ -45,6 +45,8 @@ pub(crate) struct Stopping {
     /// Until when the kill goes on, once it has begun.
     killing_until: Option<Timestamp>,
     rest_asked: bool,
+    /// What was found in the tree, and when: of large trees one look takes its time.
+    found: Option<(Timestamp, Vec<Member>)>,
 }
 
 impl Stopping {
@@ -71,6 +73,7 @@ impl Stopping {
             ladder: Ladder::new(policy, begun),
             killing_until: None,
             rest_asked: false,
+            found: None,
         }
     }
 
@@ -231,17 +234,23 @@ impl Stopping {
                 Ok("sent".to_owned())
             }
             Rung::Capture => {
-                for member in tree.members()?.into_iter().take(MOST_EVIDENCE) {
+                let members = tree.members()?;
+                for member in members.iter().take(MOST_EVIDENCE) {
                     self.evidence
                         .extend(process::evidence(member.pid).map(|evidence| evidence.to_string()));
                 }
+                self.found = Some((now, members));
                 Ok(format!(
                     "{} written down",
                     count(self.evidence.len(), "process")
                 ))
             }
             Rung::KillTree => {
-                for member in tree.members().unwrap_or_default() {
+                let members = match self.found.take() {
+                    Some((at, members)) if at == now => members,
+                    _ => tree.members().unwrap_or_default(),
+                };
+                for member in members {
                     self.stragglers.push(Straggler {
                         kind: "process".to_owned(),
                         name: member.name,

@@ -33,18 +33,25 @@ impl Service {
         self.stage = Stage::Down(Standing::Failed);
     }
 
-    /// Starts the program once more beside the one that runs, which is stopped as soon as the new one is ready.
+    /// Starts the program once more beside the one that runs, which is stopped as soon as the new one is ready. One that was to
+    /// replace it before is stopped.
     ///
     /// # Errors
-    /// When its program is not ready, or is being replaced already, or the new one cannot be started; the old one goes on.
+    /// When its program does not serve yet, when the new one could not be told to be ready, or cannot be started; the old one goes on.
     pub(crate) fn replace(&mut self, now: Timestamp) -> Result<(), Error> {
-        let replacing = self.before_next.is_some() || self.next.is_some();
+        let name = || self.options.name.clone();
         // It serves, whether or not its post-start hook has ended.
-        let serves = matches!(&self.stage, Stage::Up(run) if run.state() == State::Running);
-        if !serves || replacing {
-            return Err(Error::NotReady(self.options.name.clone()));
+        if !matches!(&self.stage, Stage::Up(run) if run.state() == State::Running) {
+            return Err(Error::NotReady(name()));
+        }
+        if self.options.is_ready_by_its_socket() {
+            return Err(Error::OldWouldAnswer(name()));
         }
         self.restarts.forgive();
+        if let Some(mut before) = self.next.take() {
+            before.request_stop(&StopRequest::own(now, "replaced before it was ready"), now);
+            self.replaced.push(*before);
+        }
         let facts = hook::Facts::new();
         self.before_next =
             Hook::start(Event::PreStart, &self.options, facts, Timestamp::NEVER, now);

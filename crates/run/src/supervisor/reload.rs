@@ -93,11 +93,19 @@ impl Supervisor {
                             true => format!("{name} is started again"),
                             false => format!("{name} is changed"),
                         });
-                    } else if overlaps && self.replace_service(*index, now).is_ok() {
-                        changes.push(format!("{name} is replaced"));
                     } else {
-                        changes.push(format!("{name} is restarted"));
-                        self.restart_service(*index, &request, now);
+                        let why_not = match overlaps {
+                            true => self.replace_service(*index, now).err(),
+                            false => None,
+                        };
+                        changes.push(match (overlaps, &why_not) {
+                            (true, None) => format!("{name} is replaced"),
+                            (_, None) => format!("{name} is restarted"),
+                            (_, Some(why)) => format!("{name} is restarted, not replaced: {why}"),
+                        });
+                        if !overlaps || why_not.is_some() {
+                            self.restart_service(*index, &request, now);
+                        }
                     }
                     if starts || given_up {
                         wanted.push(*index);
