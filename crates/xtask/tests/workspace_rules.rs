@@ -114,6 +114,40 @@ fn every_rule_has_a_test_that_names_it() {
     );
 }
 
+#[test]
+fn every_row_of_the_comparison_names_what_shows_it() {
+    let comparison = fs::read_to_string(root().join("docs/comparison.md")).unwrap();
+    let rules = fs::read_to_string(root().join("docs/spec.md")).unwrap();
+    let files: Vec<_> = sources(|_| true, &["tests"]);
+    let is_test = |name: &str| {
+        let function = format!("fn {name}(");
+        files.iter().any(|(path, text)| {
+            path.file_stem().is_some_and(|stem| stem == name) || text.contains(&function)
+        })
+    };
+    let mut rows = 0;
+    let mut wrong = Vec::new();
+    for row in comparison.lines().filter(|line| line.contains("| **")) {
+        rows += 1;
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let (feature, ours, shown) = (cells[0], cells[1], cells[cells.len() - 1]);
+        let named = numbers(shown, "WD-");
+        let tests = shown.split('`').skip(1).step_by(2);
+        let tests: Vec<_> = tests.filter(|word| word.contains('_')).collect();
+        let is_there = named
+            .iter()
+            .all(|rule| rules.contains(&format!("**WD-{rule}**")))
+            && tests.iter().all(|name| is_test(name));
+        let is_shown = !named.is_empty() || !tests.is_empty();
+        let is_explained = ours == "**no**" && !shown.is_empty();
+        if !is_there || !(is_shown || is_explained) {
+            wrong.push(format!("{feature}: {shown}"));
+        }
+    }
+    assert!(rows > 60, "{rows} rows");
+    assert!(wrong.is_empty(), "in docs/comparison.md: {wrong:#?}");
+}
+
 /// What is a test: every file in a `tests` directory, and in `src` what follows `#[cfg(test)]` and files called `tests.rs`.
 fn tests() -> Vec<String> {
     let in_src = sources(|name| name != "xtask", &["src"])
