@@ -124,6 +124,8 @@ pub struct ServiceOptions {
     pub policy: StopPolicy,
     /// Whether the user chose the stop signal. If not, a signal that asks winddown to stop is passed on as it came.
     pub signal_chosen: bool,
+    /// Programs of its tree that live on when it is stopped, by the names of their executable files.
+    pub outlive: Vec<String>,
     /// When the program counts as ready.
     pub ready: ReadyWhen,
     /// How long it may take to become ready.
@@ -168,6 +170,7 @@ impl ServiceOptions {
             restart: RestartRules::default(),
             policy: StopPolicy::new(Signal::Term, timeout),
             signal_chosen: false,
+            outlive: Vec::new(),
             ready: ReadyWhen::Spawned,
             ready_timeout: Duration::from_secs(60),
             ready_interval: Duration::from_millis(250),

@@ -326,6 +326,12 @@ mod tests {
             ("[stop]\nsignal = \"STOP\"", 3, 10, "asks nothing"),
             ("[stop]\nladder = []", 3, 10, "an empty ladder"),
             (
+                "[stop]\noutlive = ['bin/updater']",
+                3,
+                11,
+                "write it without directories",
+            ),
+            (
                 "[stop]\nladder = [{ signal = \"STOP\" }]",
                 3,
                 10,

@@ -247,6 +247,7 @@ impl Service {
         if let Some(restart) = self.restart {
             options.restart = restart.into();
         }
+        options.outlive = self.stop.outlive;
         if let Some(rungs) = self.stop.ladder {
             let ladder = rungs.into_iter().map(|ladder| (ladder.rung, ladder.wait));
             options.policy = StopPolicy {

@@ -23,6 +23,10 @@ pub struct Stop {
     #[serde(default, deserialize_with = "rungs")]
     #[schemars(length(min = 1))]
     pub ladder: Option<Vec<LadderRung>>,
+    /// Programs that live on when the rest is stopped, such as an updater that it starts, with all that they start: the names of their
+    /// executable files, without directories (Linux, Windows).
+    #[serde(default, deserialize_with = "file_names")]
+    pub outlive: Vec<String>,
 }
 
 /// A signal that stops a program rather than asking it.
@@ -43,6 +47,19 @@ fn rungs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Ladder
             "an empty ladder asks nothing: leave it out, or write [{ kill = \"tree\" }]",
         )),
         false => Ok(Some(rungs)),
+    }
+}
+
+fn file_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    match names
+        .iter()
+        .find(|name| name.is_empty() || name.contains(['/', '\\']))
+    {
+        None => Ok(names),
+        Some(name) => Err(D::Error::custom(format!(
+            "{name:?} is no name of a file: write it without directories, such as \"updater.exe\""
+        ))),
     }
 }
 

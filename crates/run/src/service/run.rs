@@ -101,7 +101,7 @@ impl Run {
         let ready = Readiness::new(options, started_at, Monotonic.now())?;
         let tree = Tree::new(TreeOptions {
             name: options.name.clone(),
-            ..TreeOptions::default()
+            outlive: options.outlive.clone(),
         })?;
         let mut spawn = spawn_options(options, &ready)?;
         sockets.pass(&mut spawn)?;
