@@ -80,3 +80,17 @@ fn wd_99_a_program_that_can_hear_nothing_is_not_waited_for() {
     }
     assert!(stopped.took < Duration::from_secs(20), "{stopped:#?}");
 }
+
+/// WD-99: a program that has only just been started has no console yet, and is asked all the same.
+#[test]
+fn wd_99_a_program_that_is_being_loaded_is_asked_once_it_can_hear() {
+    let program = stubborn_program().display().to_string();
+    let definition = format!("command = ['{program}', 'graceful']\n[stop]\ntimeout = '20s'\n");
+    let service = Installed::defined("loading", &definition);
+    for _ in 0..3 {
+        service.start();
+        let stopped = service.stop();
+        assert_eq!(outcomes(&stopped), [("signal TERM", "sent")]);
+        assert_eq!(stopped.codes, (0, 0));
+    }
+}

@@ -235,7 +235,11 @@ impl Observer for ReportWriter {
                 Verdict::Forced => (Level::Warning, record::FORCED),
                 _ => (Level::Error, record::OTHER),
             };
-            tell(&report.service, level, event, &report.to_string());
+            let text = match record::is_only_way() {
+                true => report.summary(),
+                false => report.to_string(),
+            };
+            tell(&report.service, level, event, &text);
         }
     }
 }

@@ -79,6 +79,12 @@ pub fn notify_ready() -> io::Result<()> {
     platform::notify_ready()
 }
 
+/// Whether there is a process of this number that has not ended; one that has ended and was not waited for counts on Unix.
+#[must_use]
+pub fn is_running(pid: u32) -> bool {
+    platform::is_running(pid)
+}
+
 /// Kills process `pid` if `still_meant` holds for it, and says whether it did.
 ///
 /// The process is pinned before `still_meant` is asked, so that no other process that got the same number can be hit.

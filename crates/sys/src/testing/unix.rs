@@ -112,6 +112,13 @@ fn abstract_address(_name: &[u8]) -> io::Result<SocketAddr> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(super) fn is_running(pid: u32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
 #[cfg(target_os = "linux")]
 pub(super) fn kill_if(pid: u32, still_meant: impl FnOnce() -> bool) -> io::Result<bool> {
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};

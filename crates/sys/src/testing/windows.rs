@@ -1,20 +1,22 @@
 use std::io;
+use std::os::windows::io::{AsHandle, FromRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
 use std::process::Command;
 use std::ptr::{null, null_mut};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use winddown_core::{ConsoleEvent, Mechanism};
-use windows_sys::Win32::Foundation::{STATUS_CONTROL_C_EXIT, TRUE};
+use windows_sys::Win32::Foundation::{FALSE, STATUS_CONTROL_C_EXIT, TRUE};
 use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler,
 };
-use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
+use windows_sys::Win32::System::Threading::{CREATE_NEW_CONSOLE, OpenProcess, PROCESS_SYNCHRONIZE};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     CreateWindowExW, DispatchMessageW, GetMessageW, MSG, WM_CLOSE, WS_OVERLAPPED,
 };
 use windows_sys::core::BOOL;
 
+use crate::wake::is_signalled;
 use crate::windows::text;
 
 static REQUEST: Mutex<Option<ConsoleEvent>> = Mutex::new(None);
@@ -118,6 +120,18 @@ pub(super) fn await_window_message(ready: impl FnOnce()) -> io::Result<&'static 
 
 pub(super) fn notify_ready() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn is_running(pid: u32) -> bool {
+    // SAFETY: takes no pointers; the handle is checked before it is owned.
+    let process = unsafe {
+        let handle = OpenProcess(PROCESS_SYNCHRONIZE, FALSE, pid);
+        if handle.is_null() {
+            return false;
+        }
+        OwnedHandle::from_raw_handle(handle)
+    };
+    !is_signalled(process.as_handle())
 }
 
 pub(super) fn kill_if(_pid: u32, _still_meant: impl FnOnce() -> bool) -> io::Result<bool> {

@@ -23,6 +23,7 @@ use windows_sys::core::BOOL;
 
 use crate::courier;
 use crate::source::console_changed;
+use crate::windows::origin;
 
 /// The events that a program can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +54,8 @@ impl Event {
     }
 }
 
-/// How often a console is asked for that may not be there yet, and the pause in between.
-const ATTEMPTS: u32 = 10;
+/// A process gets its console while it is loaded: until it is this old, none may mean not yet.
+const LOADED: Duration = Duration::from_secs(1);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 
 /// How long to wait for the sender's own copy of an event, before it leaves the console that the copy is sent to.
@@ -123,17 +124,16 @@ pub(crate) fn send(pid: u32, event: Event) -> io::Result<Vec<u32>> {
     sent
 }
 
-/// Goes to the console of process `pid`. One that has only just been started gets its console while it is loaded.
+/// Goes to the console of process `pid`.
 fn attach(pid: u32) -> io::Result<()> {
-    let mut left = ATTEMPTS;
     loop {
         // SAFETY: takes no pointers.
         if unsafe { AttachConsole(pid) } != 0 {
             return Ok(());
         }
         let error = io::Error::last_os_error();
-        left -= 1;
-        if left == 0 || error.raw_os_error() != Some(ERROR_INVALID_HANDLE as i32) {
+        let is_loaded = origin::age(pid).is_none_or(|age| age >= LOADED);
+        if is_loaded || error.raw_os_error() != Some(ERROR_INVALID_HANDLE as i32) {
             return Err(error);
         }
         thread::sleep(BETWEEN_ATTEMPTS);

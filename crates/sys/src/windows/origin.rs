@@ -3,6 +3,7 @@
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use windows_sys::Win32::Foundation::{FALSE, FILETIME};
 use windows_sys::Win32::System::Console::GetConsoleCP;
@@ -58,6 +59,15 @@ pub(crate) fn started(pid: u32) -> Option<u64> {
     // SAFETY: the handle is open and each time outlives the call.
     let known = unsafe { GetProcessTimes(process.as_raw_handle(), created, exited, kernel, user) };
     (known != 0).then(|| u64::from(created.dwHighDateTime) << 32 | u64::from(created.dwLowDateTime))
+}
+
+/// How long ago a process was started; `None` where that cannot be known, or there is none.
+pub(crate) fn age(pid: u32) -> Option<Duration> {
+    /// From the beginning of 1601 to that of 1970.
+    const EPOCH: Duration = Duration::from_secs(11_644_473_600);
+    let started = Duration::from_nanos(started(pid)?.checked_mul(100)?);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()? + EPOCH;
+    Some(now.saturating_sub(started))
 }
 
 /// The Terminal Services session of this process.
