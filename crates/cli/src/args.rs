@@ -112,7 +112,7 @@ Example: winddown rehearse --repeat 5 -- nginx -g 'daemon off;'";
 const HISTORY_ABOUT: &str = "\
 Show the reports of the last stops, the newest first.
 
-`winddown run` keeps the newest 50 reports of each service in its state directory: `winddown` in the directory that systemd \
+`winddown run` keeps the newest reports of each service, 256 KiB of them or some more, in its state directory: `winddown` in the directory that systemd \
 gives (StateDirectory=); else /var/lib/winddown for root (/var/db/winddown outside of Linux) and \
 ~/.local/state/winddown for other users; on Windows %ProgramData%\\winddown for services and administrators and \
 %LocalAppData%\\winddown for other users. WINDDOWN_STATE_DIRECTORY names another one, or, empty, none: then no report is kept.

@@ -101,7 +101,7 @@ fn wd_73_what_is_not_there_is_said() {
 fn wd_73_a_damaged_file_is_named_and_the_others_are_shown() {
     let place = Place::new();
     run(&place, "orders", &[], "exit 0");
-    let damaged = place.path("state/history/orders/20200101T000000.000000Z-1.json");
+    let damaged = place.path("state/history/shop.jsonl");
     fs::write(&damaged, "{").unwrap();
     let end = history(&place, &[]);
     assert_eq!((end.code(), end.stdout.lines().count()), (Some(0), 2));

@@ -220,14 +220,14 @@ impl Observer for ReportWriter {
             }
             self.warned = true;
         }
-        let json = serde_json::to_string_pretty(report).expect("reports are plain data") + "\n";
+        let json = || serde_json::to_string_pretty(report).expect("reports are plain data") + "\n";
         if let Some(file) = &self.file {
-            if let Err(error) = fs::write(file, &json) {
+            if let Err(error) = fs::write(file, json()) {
                 Problem::new(exit::OWN_FAILURE, cannot_write(file, &error)).report();
             }
         }
         if self.output == Output::Json {
-            if let Err(problem) = print(&json) {
+            if let Err(problem) = print(&json()) {
                 problem.report();
             }
         } else if stderr().is_terminal() || report.verdict != Verdict::Graceful {

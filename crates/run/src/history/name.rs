@@ -1,13 +1,27 @@
-//! The names of directories and files in the history.
+//! The names of files in the history, and of reports.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
 
 use winddown_core::report::StopReport;
 
-/// The directory of a service: its name, with everything encoded that could lead out of the history or that a file system
-/// does not take.
-pub(super) fn of_service(service: &str) -> String {
+/// Held while files change their names.
+pub(super) const LOCK: &str = "lock";
+
+/// Behind the encoded name of a service: the file that reports are added to.
+pub(super) const NEWER: &str = ".jsonl";
+/// The full one before it.
+pub(super) const OLDER: &str = ".older";
+
+/// The encoded name of the service that a file of this name belongs to.
+pub(super) fn service_in(file: &OsStr) -> Option<&str> {
+    let file = file.to_str()?;
+    file.strip_suffix(NEWER)
+        .or_else(|| file.strip_suffix(OLDER))
+}
+
+/// The name of a service, with everything encoded that could lead out of the history or that a file system does not take.
+pub(super) fn encoded(service: &str) -> String {
     let mut name = String::new();
     let last = service.len().saturating_sub(1);
     for (at, byte) in service.bytes().enumerate() {
@@ -27,31 +41,4 @@ pub(super) fn of_service(service: &str) -> String {
 pub(super) fn of_report(report: &StopReport) -> String {
     let at = report.at.strftime("%Y%m%dT%H%M%S.%6fZ");
     format!("{at}-{}", report.pid)
-}
-
-/// Whether this can be an identifier; a path never is.
-pub(super) fn is_id(text: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_digit() || b"TZ.-".contains(&byte);
-    (1..=64).contains(&text.len()) && text.as_bytes()[0].is_ascii_digit() && text.bytes().all(known)
-}
-
-pub(super) fn finished(id: &str) -> String {
-    format!("{id}.json")
-}
-
-pub(super) fn unfinished(id: &str) -> String {
-    format!(".{id}.tmp")
-}
-
-/// The identifier of the report in a file of this name.
-pub(super) fn id_in(file: &OsStr) -> Option<String> {
-    let id = file.to_str()?.strip_suffix(".json")?;
-    is_id(id).then(|| id.to_owned())
-}
-
-pub(super) fn is_unfinished(file: &OsStr) -> bool {
-    let id = file
-        .to_str()
-        .and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp"));
-    id.is_some_and(is_id)
 }

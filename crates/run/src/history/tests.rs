@@ -1,7 +1,5 @@
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -67,34 +65,44 @@ fn wd_73_reports_come_back_as_they_were_the_newest_first() {
     assert_eq!(history.newest(Some("other"), 1).unwrap(), Found::default());
 }
 
+/// A report of which some sixty make a file full.
+fn large_report(number: i64) -> StopReport {
+    let mut report = report("orders", number);
+    report.notes = vec!["x".repeat(4_000)];
+    report
+}
+
+/// How many bytes a report takes.
+fn size(report: &StopReport) -> u64 {
+    serde_json::to_vec(report).unwrap().len() as u64 + 1
+}
+
 #[test]
 fn wd_73_only_the_newest_reports_are_left() {
     let (_place, mut history) = place();
-    for number in 0..200 {
-        history.add(&report("orders", number)).unwrap();
+    for number in 0..300 {
+        history.add(&large_report(number)).unwrap();
+        let kept = files(history.directory());
+        let bytes = kept.iter().map(|file| file.metadata().unwrap().len());
+        assert!(bytes.sum::<u64>() <= 2 * (BYTES_KEPT + size(&large_report(number))));
     }
     let kept = reports(history.newest(None, usize::MAX).unwrap());
-    let wanted: Vec<_> = (150..200)
-        .rev()
-        .map(|number| report("orders", number))
-        .collect();
-    assert!(kept == wanted, "{} are kept", kept.len());
+    let bytes: u64 = kept.iter().map(size).sum();
+    assert!(bytes >= BYTES_KEPT, "{bytes} bytes are kept");
+    let wanted = (0..300).rev().map(large_report);
+    assert!(kept.iter().cloned().eq(wanted.take(kept.len())));
 }
 
 #[test]
 fn wd_73_services_are_bounded_as_well() {
     let (_place, mut history) = place();
-    for number in 0..SERVICES_KEPT + 3 {
-        let service = history.directory().join(format!("s{number}"));
-        fs::create_dir_all(&service).unwrap();
-        fs::write(
-            service.join(name::finished("20200101T000000.000000Z-1")),
-            "",
-        )
-        .unwrap();
+    fs::create_dir_all(history.directory()).unwrap();
+    for number in 0..FILES_KEPT + 3 {
+        let file = format!("s{number}{}", name::NEWER);
+        fs::write(history.directory().join(file), "").unwrap();
     }
     history.add(&report("orders", 1)).unwrap();
-    assert_eq!(files(history.directory()).len(), SERVICES_KEPT);
+    assert_eq!(files(history.directory()).len(), FILES_KEPT);
     let orders = reports(history.newest(Some("orders"), 10).unwrap());
     assert_eq!(orders, [report("orders", 1)]);
 }
@@ -103,93 +111,87 @@ fn wd_73_services_are_bounded_as_well() {
 #[test]
 fn wd_73_a_report_of_an_earlier_time_is_not_removed_at_once() {
     let (_place, mut history) = place();
-    for number in 0..50 {
-        history.add(&report("orders", number)).unwrap();
+    for number in 0..200 {
+        history.add(&large_report(number)).unwrap();
     }
     let early = report("orders", -1_000_000);
     history.add(&early).unwrap();
-    let kept = reports(history.newest(None, 100).unwrap());
-    assert_eq!((kept.len(), kept.last()), (50, Some(&early)));
+    let kept = reports(history.newest(None, usize::MAX).unwrap());
+    assert_eq!(kept.last(), Some(&early));
 }
 
 #[test]
-fn wd_73_processes_write_at_once_while_others_read() {
-    let (_place, history) = place();
-    let state = history.directory().parent().unwrap();
-    let ended = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let writers: Vec<_> = (0..8)
-            .map(|writer| {
-                scope.spawn(move || {
-                    let mut history = History::new(state);
-                    for number in 0..200 {
-                        let number = number * 8 + writer;
-                        history.add(&report("orders", number)).unwrap();
-                    }
-                })
-            })
-            .collect();
-        scope.spawn(|| {
-            while !ended.load(Ordering::Relaxed) {
-                let found = history.newest(None, 100).unwrap();
-                assert_eq!(found.skipped, []);
-            }
-        });
-        for writer in writers {
-            writer.join().unwrap();
-        }
-        ended.store(true, Ordering::Relaxed);
-    });
-    let kept = reports(history.newest(None, 100).unwrap());
-    assert_eq!(kept.len(), REPORTS_KEPT);
+fn wd_73_a_full_file_grows_rather_than_that_a_stop_waits() {
+    let (_place, mut history) = place();
+    history.add(&report("orders", 0)).unwrap();
+    let lock = storage::try_lock(&history.directory().join(name::LOCK)).unwrap();
+    let mut large = report("orders", 1);
+    large.notes = vec!["x".repeat(usize::try_from(BYTES_KEPT).unwrap())];
+    history.add(&large).unwrap();
+    history.add(&report("orders", 2)).unwrap();
+    let older = history.file("orders", name::OLDER);
+    assert!(!older.exists());
+    drop(lock);
+    history.add(&report("orders", 3)).unwrap();
+    assert!(older.exists());
+    assert_eq!(reports(history.newest(None, 10).unwrap()).len(), 4);
 }
 
+/// Whatever part of a line a crash has left.
 #[test]
-fn wd_73_what_a_crash_left_is_not_read_and_goes_in_time() {
+fn wd_73_a_torn_line_is_named_and_hides_no_other() {
     let (_place, mut history) = place();
     history.add(&report("orders", 1)).unwrap();
-    let directory = history.directory().join("orders");
-    let old = directory.join(name::unfinished("20200101T000000.000000Z-1"));
-    let fresh = directory.join(name::unfinished("20200101T000000.000000Z-2"));
-    let foreign = directory.join("notes.txt");
-    for file in [&old, &fresh, &foreign] {
-        fs::write(file, "{\"service\": \"ord").unwrap();
+    let path = history.file("orders", name::NEWER);
+    let whole = fs::read(&path).unwrap();
+    for length in [1, 2, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, [&whole[..], &whole[..length]].concat()).unwrap();
+        for more in [&[][..], &[report("orders", 2)]] {
+            for report in more {
+                history.add(report).unwrap();
+            }
+            let found = history.newest(None, 10).unwrap();
+            assert_eq!(found.reports.len(), 1 + more.len());
+            let skipped = &found.skipped[..];
+            match length {
+                // Nothing of the report.
+                1 => assert_eq!(skipped, []),
+                _ => {
+                    assert_eq!((skipped.len(), &skipped[0].file), (1, &path));
+                    assert!(skipped[0].why.starts_with("line 3: "), "{skipped:?}");
+                }
+            }
+        }
     }
-    let hour_ago = SystemTime::now() - Duration::from_secs(3_600);
-    for file in [&old, &foreign] {
-        let file = OpenOptions::new().write(true).open(file).unwrap();
-        file.set_modified(hour_ago).unwrap();
-    }
-
-    history.add(&report("orders", 2)).unwrap();
-    let kept = reports(history.newest(None, 10).unwrap());
-    assert_eq!(kept, [report("orders", 2), report("orders", 1)]);
-    let left = [&old, &fresh, &foreign].map(|file| file.exists());
-    assert_eq!(left, [false, true, true]);
 }
 
 #[test]
 fn wd_73_a_damaged_file_is_named_and_skipped() {
     let (_place, mut history) = place();
     history.add(&report("orders", 1)).unwrap();
-    history.add(&report("orders", 2)).unwrap();
-    let damaged = history.directory().join("orders").join(name::finished(
-        &history.newest(None, 1).unwrap().reports[0].id,
-    ));
-    let whole = fs::read(&damaged).unwrap();
-    for text in [&b""[..], &whole[..whole.len() / 2], b"[]", b"\xff\0"] {
-        fs::write(&damaged, text).unwrap();
+    history.add(&report("shop", 2)).unwrap();
+    let damaged = history.file("orders", name::NEWER);
+    let expect_skipped = || {
         let found = history.newest(None, 10).unwrap();
         assert_eq!(found.skipped.len(), 1);
         assert_eq!(found.skipped[0].file, damaged);
-        assert_eq!(found.reports[0].report, report("orders", 1));
+        assert_eq!(found.reports[0].report, report("shop", 2));
+        assert_eq!(found.reports.len(), 1);
+    };
+    for text in [&b"{}"[..], b"\n[]\n", b"\xff\0"] {
+        fs::write(&damaged, text).unwrap();
+        expect_skipped();
     }
-    // A directory in its place, and one that is far too large.
-    fs::write(&damaged, vec![b' '; usize::try_from(LARGEST).unwrap() + 1]).unwrap();
-    assert_eq!(history.newest(None, 10).unwrap().skipped.len(), 1);
+    let file = OpenOptions::new().write(true).open(&damaged).unwrap();
+    file.set_len(1 << 40).unwrap();
+    drop(file);
+    expect_skipped();
     fs::remove_file(&damaged).unwrap();
     fs::create_dir(&damaged).unwrap();
-    assert_eq!(history.newest(None, 10).unwrap().skipped.len(), 1);
+    expect_skipped();
+    fs::remove_dir(&damaged).unwrap();
+    fs::write(&damaged, "").unwrap();
+    assert_eq!(history.newest(None, 10).unwrap().skipped, []);
 }
 
 #[test]
@@ -222,18 +224,13 @@ fn wd_73_no_name_leads_out_of_the_history() {
         let kept = reports(history.newest(Some(service), 10).unwrap());
         assert_eq!(kept, [report(service, number)]);
     }
-    let directories: BTreeSet<_> = files(history.directory()).into_iter().collect();
-    assert_eq!(directories.len(), names.len(), "{directories:?}");
-    assert!(
-        directories
-            .iter()
-            .all(|directory| files(directory).len() == 1)
-    );
+    let kept: BTreeSet<_> = files(history.directory()).into_iter().collect();
+    assert_eq!(kept.len(), names.len(), "{kept:?}");
     assert_eq!(files(place.path()).len(), 1);
 
     let outside = place.path().join("outside.json");
     fs::write(&outside, serde_json::to_string(&report("x", 1)).unwrap()).unwrap();
-    for id in ["../../../outside", outside.to_str().unwrap(), "", "."] {
+    for id in ["../../outside", outside.to_str().unwrap(), "", "."] {
         assert_eq!(history.find(None, id).unwrap(), Found::default());
     }
 }

@@ -59,16 +59,42 @@ fn create(path: &Path) -> io::Result<Metadata> {
     }
 }
 
-/// Makes a new file, for writing, that only this process's user can open; in a directory that
-/// [`create_private_directory`] made, on Windows as well.
+/// Opens a file to append to, and tells how long it is already. One that is not there is made, so that only this process's user
+/// can open it; in a directory that [`create_private_directory`] made, on Windows as well.
+///
+/// Each write goes to the end whatever else is appended meanwhile, on local file systems.
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`] where there is anything of that name, a dangling link included; otherwise what the system
-/// says.
-pub fn create_private_file(path: &Path) -> io::Result<File> {
+/// [`io::ErrorKind::PermissionDenied`] for what is there and is not a file, or belongs to somebody else, or that others may write
+/// to; otherwise what the system says. Links are not followed.
+///
+/// Sources: `open(2)`, `O_APPEND`, `O_NOFOLLOW`;
+/// <https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/wdm/nf-wdm-zwcreatefile>, `FILE_APPEND_DATA`.
+pub fn append_to_private_file(path: &Path) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
-    imp::owner_only_file(&mut options);
-    options.write(true).create_new(true).open(path)
+    imp::private_file(&mut options);
+    let file = options.append(true).create(true).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(untrusted("it is not a regular file"));
+    }
+    imp::refuse_foreign(path, &metadata)?;
+    Ok((file, metadata.len()))
+}
+
+/// Takes the lock that a file stands for, which is made where there is none; `None` while somebody else holds it. It is given up
+/// when what is returned is dropped, or the process ends in any way.
+///
+/// # Errors
+/// What the system says.
+///
+/// Sources: `flock(2)`;
+/// <https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-createfilew>, `dwShareMode`.
+pub fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    imp::private_file(&mut options);
+    options.write(true).create(true).truncate(false);
+    imp::try_lock(&options, path)
 }
 
 /// Waits until the names in a directory are on the disk as they are now: a file that was renamed has its new name after a loss of
@@ -88,6 +114,8 @@ fn untrusted(why: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -97,10 +125,32 @@ mod tests {
         assert!(create_private_directory(&path).unwrap());
         assert!(!create_private_directory(&path).unwrap());
         assert!(path.is_dir());
-        create_private_file(&path.join("file")).unwrap();
-        let again = create_private_file(&path.join("file")).unwrap_err();
-        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         sync_directory(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_appended_by_two_comes_one_after_the_other() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("file");
+        let (one, length) = append_to_private_file(&path).unwrap();
+        let (other, _) = append_to_private_file(&path).unwrap();
+        assert_eq!(length, 0);
+        for mut file in [&one, &other, &one] {
+            file.write_all(b"line\n").unwrap();
+        }
+        assert_eq!(append_to_private_file(&path).unwrap().1, 15);
+        append_to_private_file(place.path()).unwrap_err();
+    }
+
+    #[test]
+    fn one_at_a_time_has_the_lock() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("lock");
+        let lock = try_lock(&path).unwrap();
+        assert!(lock.is_some());
+        assert!(try_lock(&path).unwrap().is_none());
+        drop(lock);
+        assert!(try_lock(&path).unwrap().is_some());
     }
 
     #[test]

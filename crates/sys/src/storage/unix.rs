@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::untrusted;
@@ -51,8 +53,19 @@ pub(super) fn refuse_foreign(_path: &Path, metadata: &Metadata) -> io::Result<()
     Ok(())
 }
 
-pub(super) fn owner_only_file(options: &mut OpenOptions) {
-    options.mode(0o600);
+/// A pipe in the file's place is not waited for.
+pub(super) fn private_file(options: &mut OpenOptions) {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.mode(0o600).custom_flags(flags.bits() as i32);
+}
+
+pub(super) fn try_lock(options: &OpenOptions, path: &Path) -> io::Result<Option<File>> {
+    let file = options.open(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
@@ -64,8 +77,10 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
     use super::*;
-    use crate::storage::{create_private_directory, create_private_file};
+    use crate::storage::{append_to_private_file, create_private_directory};
 
     fn mode(path: &Path) -> u32 {
         path.symlink_metadata().unwrap().mode() & 0o777
@@ -76,7 +91,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a/b");
         create_private_directory(&path).unwrap();
-        create_private_file(&path.join("file")).unwrap();
+        append_to_private_file(&path.join("file")).unwrap();
         assert_eq!(mode(&place.path().join("a")), 0o700);
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join("file")), 0o600);
@@ -95,11 +110,31 @@ mod tests {
         fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
         let refused = create_private_directory(&open).unwrap_err();
         assert_eq!(refused.to_string(), "others may write to it");
+    }
 
-        let dangling = place.path().join("dangling");
-        symlink(place.path().join("nowhere"), &dangling).unwrap();
-        let refused = create_private_file(&dangling).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+    #[test]
+    fn nothing_but_a_file_of_ones_own_is_appended_to() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::write(at("elsewhere"), "").unwrap();
+        symlink(at("elsewhere"), at("link")).unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        mkfifoat(CWD, at("pipe"), Mode::RWXU).unwrap();
+        for name in ["link", "dangling", "pipe"] {
+            append_to_private_file(&at(name)).unwrap_err();
+        }
+        let _reader = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits() as i32)
+            .open(at("pipe"))
+            .unwrap();
+        let refused = append_to_private_file(&at("pipe")).unwrap_err();
+        assert_eq!(refused.to_string(), "it is not a regular file");
+        assert!(!at("nowhere").exists());
+
+        fs::set_permissions(at("elsewhere"), Permissions::from_mode(0o666)).unwrap();
+        let refused = append_to_private_file(&at("elsewhere")).unwrap_err();
+        assert_eq!(refused.to_string(), "others may write to it");
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! Access control lists and owners.
 
 use std::env;
-use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, LocalFree};
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_SHARING_VIOLATION, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{GetNamedSecurityInfoW, SE_FILE_OBJECT};
 use windows_sys::Win32::Security::{
     EqualSid, GetTokenInformation, IsWellKnownSid, OWNER_SECURITY_INFORMATION,
     PSECURITY_DESCRIPTOR, PSID, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER,
     TokenElevation, TokenUser, WinBuiltinAdministratorsSid, WinLocalSystemSid,
 };
-use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
+use windows_sys::Win32::Storage::FileSystem::{CreateDirectoryW, FILE_FLAG_OPEN_REPARSE_POINT};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use super::untrusted;
@@ -84,7 +85,17 @@ pub(super) fn refuse_foreign(path: &Path, _metadata: &Metadata) -> io::Result<()
 }
 
 /// Inside of a private directory a file inherits who may open it.
-pub(super) fn owner_only_file(_options: &mut OpenOptions) {}
+pub(super) fn private_file(options: &mut OpenOptions) {
+    options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+}
+
+pub(super) fn try_lock(options: &OpenOptions, path: &Path) -> io::Result<Option<File>> {
+    match options.clone().share_mode(0).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.raw_os_error() == Some(ERROR_SHARING_VIOLATION as i32) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 pub(super) fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
