@@ -157,6 +157,14 @@ impl Ladder {
         self.resume_at = self.resume_at.min(self.deadline);
     }
 
+    /// Waits until `until` before the next rung if that is later, since the program that was asked says that it needs the time; never
+    /// beyond the deadline (WD-43).
+    pub fn extend(&mut self, until: Timestamp) {
+        if self.next > 0 {
+            self.resume_at = self.resume_at.max(until).min(self.deadline);
+        }
+    }
+
     /// Goes on to the next rung now, since the last one could not be done or somebody forces.
     pub const fn skip_wait(&mut self, now: Timestamp) {
         self.resume_at = now;
@@ -240,6 +248,28 @@ mod tests {
         ladder.tighten(at(3));
         assert_eq!(ladder.climb(at(2)), Climb::Wait(at(3)));
         assert_eq!(ladder.climb(at(3)), Climb::Do(Rung::Capture));
+    }
+
+    #[test]
+    fn wd_43_a_program_may_delay_the_next_rung_and_not_the_deadline() {
+        let policy = StopPolicy {
+            timeout: TEN,
+            ladder: vec![
+                (Rung::Signal(Signal::Term), Some(Duration::from_secs(2))),
+                (Rung::Signal(Signal::Int), Some(Duration::from_secs(2))),
+            ],
+        };
+        let mut ladder = Ladder::new(&policy, at(0));
+        ladder.extend(at(9));
+        assert_eq!(ladder.climb(at(0)), Climb::Do(Rung::Signal(Signal::Term)));
+        ladder.extend(at(1));
+        assert_eq!(ladder.climb(at(1)), Climb::Wait(at(2)));
+        ladder.extend(at(5));
+        assert_eq!(ladder.climb(at(2)), Climb::Wait(at(5)));
+        assert_eq!(ladder.climb(at(5)), Climb::Do(Rung::Signal(Signal::Int)));
+        ladder.extend(at(60));
+        assert_eq!(ladder.climb(at(9)), Climb::Wait(at(10)));
+        assert_eq!(ladder.climb(at(10)), Climb::Do(Rung::KillTree));
     }
 
     #[test]

@@ -44,6 +44,12 @@ impl Lease {
         self.progress_at = Some(now);
     }
 
+    /// Notes that whoever works needs `length` from `now` on: that is the lease from here.
+    pub const fn ask(&mut self, now: Timestamp, length: Duration) {
+        self.length = length;
+        self.progress(now);
+    }
+
     /// What to tell the host now, if anything; `deadline` is the stop's own.
     pub fn tell(&mut self, now: Timestamp, deadline: Timestamp) -> Option<Extension> {
         if now < self.due()? {
@@ -104,6 +110,19 @@ mod tests {
         );
         assert_eq!(lease.tell(at(900), Timestamp::NEVER), None);
         assert_eq!(lease.due(), None);
+    }
+
+    #[test]
+    fn wd_43_what_is_asked_for_is_the_lease() {
+        let mut lease = Lease::new(MS);
+        lease.ask(at(0), MS * 2_000);
+        let told = lease.tell(at(0), at(5_000)).unwrap();
+        assert_eq!((told.wait, told.checkpoint), (MS * 2_000, 1));
+        lease.ask(at(100), MS * 10);
+        assert_eq!(lease.tell(at(110), at(5_000)), None, "it is granted more");
+        lease.ask(at(1_000), MS * 9_000);
+        assert_eq!(lease.due(), Some(at(2_360)));
+        assert_eq!(lease.tell(at(2_360), at(5_000)).unwrap().wait, MS * 2_640);
     }
 
     #[test]

@@ -68,6 +68,9 @@ fn note(service: &ServiceStatus) -> String {
     if let Some(awaits) = &service.awaits {
         return format!("awaits {awaits}");
     }
+    if let Some(says) = &service.says {
+        return says.clone();
+    }
     if let Some(ready_by) = &service.ready_by {
         return ready_by.clone();
     }
@@ -85,6 +88,7 @@ fn in_full(service: &ServiceStatus) -> String {
         ("awaits", service.awaits.clone()),
         ("pid", service.pid.map(|pid| pid.to_string())),
         ("up", up(service)),
+        ("says", service.says.clone()),
         ("ready", service.ready_by.clone()),
         ("restarts", restarts),
         ("last stop", last_stop(service)),

@@ -322,6 +322,8 @@ pub struct ServiceStatus {
     pub pid: Option<u32>,
     /// For how long the program has run, in seconds.
     pub seconds: Option<f64>,
+    /// What it says itself that it is doing, by `STATUS=` on its notify socket.
+    pub says: Option<String>,
     /// By what it is known to be ready, for people.
     pub ready_by: Option<String>,
     /// How often it was started again.

@@ -17,8 +17,6 @@ use crate::timeline::Timeline;
 pub(super) struct HealthWatch {
     checks: Option<Checks>,
     watchdog: Option<Watchdog>,
-    /// When the program set off its watchdog itself.
-    triggered: Option<Timestamp>,
 }
 
 impl HealthWatch {
@@ -53,18 +51,13 @@ impl HealthWatch {
         if let Some(every) = said.watchdog_interval.filter(|every| !every.is_zero()) {
             *watchdog = Watchdog::new(every, now);
         }
-        match said.watchdog {
-            Some(WatchdogWord::Alive) => watchdog.feed(now),
-            Some(WatchdogWord::Trigger) => self.triggered = Some(now),
-            None => {}
+        if said.watchdog == Some(WatchdogWord::Alive) {
+            watchdog.feed(now);
         }
     }
 
     /// Goes as far as it can without waiting; why the program is to be stopped, if it is.
     pub(super) fn advance(&mut self, now: Timestamp, timeline: &Timeline) -> Option<String> {
-        if self.triggered.is_some() {
-            return Some("it was unhealthy: it sent WATCHDOG=trigger".to_owned());
-        }
         if let Some(watchdog) = self
             .watchdog
             .as_ref()
@@ -86,7 +79,7 @@ impl HealthWatch {
     pub(super) fn due(&self) -> Timestamp {
         let watchdog = self.watchdog.as_ref().map(Watchdog::due);
         let checks = self.checks.as_ref().map(Checks::due);
-        let dues = [watchdog, checks, self.triggered];
+        let dues = [watchdog, checks];
         dues.into_iter().flatten().min().unwrap_or(Timestamp::NEVER)
     }
 
@@ -144,23 +137,19 @@ mod tests {
     }
 
     #[test]
-    fn wd_122_a_program_may_change_its_watchdog_and_set_it_off() {
-        let (mut watch, timeline) = (watched(), timeline());
+    fn wd_122_a_program_may_change_its_watchdog() {
+        let mut watch = watched();
         say(&mut watch, "WATCHDOG_USEC=60000000", at(105));
         assert_eq!(watch.due(), at(165));
         say(&mut watch, "WATCHDOG_USEC=0", at(106));
         assert_eq!(watch.due(), at(165));
-        say(&mut watch, "WATCHDOG=trigger", at(107));
-        assert_eq!(watch.due(), at(107));
-        let why = watch.advance(at(107), &timeline).unwrap();
-        assert!(why.contains("trigger"), "{why}");
     }
 
     #[test]
     fn a_service_without_checks_is_never_looked_at() {
         let options = ServiceOptions::new(vec!["program".into()], Duration::ZERO);
         let mut watch = HealthWatch::new(&options, at(0), SystemTime::now(), at(0)).unwrap();
-        say(&mut watch, "WATCHDOG=trigger", at(1));
+        say(&mut watch, "WATCHDOG=1", at(1));
         assert_eq!(watch.advance(at(2), &timeline()), None);
         assert_eq!(
             (watch.due(), watch.sources().count()),

@@ -8,6 +8,7 @@ mod hook;
 mod judge;
 mod ready;
 mod run;
+mod saying;
 mod sockets;
 mod status;
 mod stopping;
@@ -28,6 +29,7 @@ use crate::timeline::Timeline;
 
 pub(crate) use ended::Ended;
 pub(crate) use run::StopRequest;
+pub(crate) use saying::News;
 pub(crate) use sockets::Inherited;
 
 use hook::Hook;
@@ -165,6 +167,14 @@ impl Service {
         }
     }
 
+    /// When its start ends at the latest.
+    pub(crate) fn start_deadline(&self) -> Option<Timestamp> {
+        match &self.stage {
+            Stage::Up(run) if run.state() == State::Starting => Some(run.ready_deadline()),
+            _ => None,
+        }
+    }
+
     /// When the program that runs was started.
     pub(crate) fn started(&self) -> Option<Timestamp> {
         match &self.stage {
@@ -186,6 +196,14 @@ impl Service {
     /// Why everything is to be stopped, once.
     pub(crate) fn take_shutdown(&mut self) -> Option<String> {
         self.wants_shutdown.take()
+    }
+
+    /// What its programs have said since the last call that the host is told too.
+    pub(crate) fn take_news(&mut self) -> News {
+        match &mut self.stage {
+            Stage::Up(run) => run.take_news(),
+            _ => News::default(),
+        }
     }
 
     /// Writes down something that happened to it.

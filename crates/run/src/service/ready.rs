@@ -7,7 +7,7 @@ use winddown_core::Timestamp;
 use winddown_core::health::{Health, HealthRules};
 use winddown_core::notify::{Lifecycle, Notification};
 use winddown_sys::Waitable;
-use winddown_sys::notify::NotifyServer;
+use winddown_sys::notify::{NotifyServer, Received};
 use winddown_sys::process::State;
 use winddown_sys::tree::Tree;
 
@@ -81,22 +81,22 @@ impl Readiness {
         })
     }
 
-    /// Takes what the program said on its notify socket, and gives it.
-    pub(crate) fn receive(&mut self) -> Vec<Notification> {
-        let Some(server) = &mut self.server else {
-            return Vec::new();
-        };
+    /// What has arrived at the program's notify socket, from whomever.
+    pub(crate) fn receive(&mut self) -> Vec<Received> {
+        let server = self.server.as_mut();
         // A datagram that cannot be read is one that says nothing.
-        let messages = server.receive().unwrap_or_default().into_iter();
-        let said: Vec<_> = messages.map(|message| message.notification).collect();
-        for notification in &said {
-            match notification.lifecycle {
-                Some(Lifecycle::Ready) => self.said_ready = true,
-                Some(Lifecycle::Stopping) => self.said_stopping = true,
-                _ => {}
-            }
+        server
+            .map(|server| server.receive().unwrap_or_default())
+            .unwrap_or_default()
+    }
+
+    /// Takes what the program said.
+    pub(crate) fn hear_notification(&mut self, said: &Notification) {
+        match said.lifecycle {
+            Some(Lifecycle::Ready) => self.said_ready = true,
+            Some(Lifecycle::Stopping) => self.said_stopping = true,
+            _ => {}
         }
-        said
     }
 
     /// Takes a line of the program's output, without its end.

@@ -15,6 +15,7 @@ use winddown_sys::{Monotonic, Waitable};
 use super::health::HealthWatch;
 use super::hook::{Event, Hook};
 use super::ready::Readiness;
+use super::saying::Sayings;
 use super::sockets::Sockets;
 use super::stopping::Stopping;
 use crate::error::Error;
@@ -70,7 +71,8 @@ pub(crate) struct Run {
     pub(super) timeline: Timeline,
     state: State,
     pub(super) ready: Readiness,
-    health: Option<HealthWatch>,
+    pub(super) health: Option<HealthWatch>,
+    pub(super) sayings: Sayings,
     ready_by: Option<String>,
     pub(super) tree: Tree,
     pub(super) child: Child,
@@ -139,6 +141,7 @@ impl Run {
             state: State::Starting,
             ready,
             health: None,
+            sayings: Sayings::default(),
             ready_by: None,
             tree,
             child,
@@ -197,11 +200,7 @@ impl Run {
     /// Goes as far as it can; when to call again at the latest.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         self.look_at_child(now)?;
-        for said in self.ready.receive() {
-            if let Some(health) = &mut self.health {
-                health.hear(&said, now);
-            }
-        }
+        self.hear(now);
         let next = self
             .look_at_ready(now)
             .min(self.look_at_health(now))
@@ -223,7 +222,7 @@ impl Run {
 
     /// Passes a signal on to the program.
     pub(super) fn forward(&self, signal: Signal) {
-        if self.exit.is_none() {
+        if self.exit.is_none() && !self.signal_main(signal) {
             // The program may end at this very moment; then there is nobody to tell.
             let _ = self.child.signal(signal);
         }
@@ -276,6 +275,8 @@ impl Run {
                 terminal.follow(&self.child)?;
             }
             if let Some(exit) = self.child.try_wait()? {
+                // Its last words, while its number is known to be its own.
+                self.hear(now);
                 self.terminal = None;
                 self.exit = Some(exit);
                 self.timeline.add(now, format!("the program ended: {exit}"));
@@ -315,9 +316,9 @@ impl Run {
             self.watch_health(&Rc::clone(&self.options), now);
             return now;
         }
-        let patience = self.started + self.options.ready_timeout;
+        let patience = self.ready_deadline();
         if now >= patience {
-            let limit = format_duration(self.options.ready_timeout);
+            let limit = format_duration(patience.since(self.started));
             let awaited = self.ready.awaited();
             let awaited = awaited.map_or(String::new(), |awaited| format!(": {awaited}"));
             self.timeline
@@ -391,6 +392,7 @@ impl Run {
         let reserve = Event::PostStop.time(&self.options).min(policy.timeout / 4);
         policy.timeout -= reserve;
         let mut stop = Stopping::new(&policy, origin, now, signal, reserve);
+        stop.main = self.sayings.main;
         if let Some(until) = request.and_then(|request| request.until) {
             stop.tighten(until);
         }

@@ -36,6 +36,7 @@ impl Service {
             awaits: self.awaits(now),
             pid: run.map(|run| run.pid()),
             seconds: run.map(|run| rounded(now.since(run.started()))),
+            says: run.and_then(|run| run.status().map(str::to_owned)),
             ready_by: run.and_then(|run| run.ready_by().map(str::to_owned)),
             restarts: self.launches.saturating_sub(1),
             last_stop,
@@ -115,8 +116,8 @@ impl Service {
                     format!("the end of its program, {} at most", within(deadline))
                 }
                 (State::Idle | State::Starting, None) => {
-                    let patience = run.started() + self.options.ready_timeout;
-                    format!("its program to be ready, {} at most", within(patience))
+                    let patience = within(run.ready_deadline());
+                    format!("its program to be ready, {patience} at most")
                 }
                 _ if self.post_start.is_some() => "its post-start hook".to_owned(),
                 _ if self.next.is_some() => "the program that is to replace it".to_owned(),

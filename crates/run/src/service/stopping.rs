@@ -30,6 +30,8 @@ pub(crate) struct Stopping {
     pub(crate) at: WallTime,
     /// The signal that asks the program.
     pub(crate) signal: Signal,
+    /// The process that it named as its main one.
+    pub(super) main: Option<u32>,
     /// What was known of the program before it was asked.
     pub(crate) facts: Option<Facts>,
     pub(crate) rungs: Vec<RungRecord>,
@@ -63,6 +65,7 @@ impl Stopping {
             begun,
             at: WallTime::now(),
             signal,
+            main: None,
             facts: None,
             rungs: Vec::new(),
             stragglers: Vec::new(),
@@ -79,6 +82,11 @@ impl Stopping {
 
     pub(crate) const fn deadline(&self) -> Timestamp {
         self.ladder.deadline()
+    }
+
+    /// Waits longer before the next rung (WD-43).
+    pub(super) fn extend(&mut self, until: Timestamp) {
+        self.ladder.extend(until);
     }
 
     pub(crate) fn tighten(&mut self, deadline: Timestamp) {
@@ -222,6 +230,12 @@ impl Stopping {
         match rung {
             Rung::Signal(signal) => {
                 self.signal = *signal;
+                if let Some(main) = self.main.filter(|_| alive) {
+                    if tree.signal_member(main, *signal)? {
+                        let _ = tree.signal_member(main, Signal::Cont);
+                        return Ok(format!("sent to pid {main}"));
+                    }
+                }
                 if alive {
                     child.signal(*signal)?;
                     // A stopped program takes the signal only once it goes on (WD-94).

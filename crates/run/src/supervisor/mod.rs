@@ -3,6 +3,7 @@
 mod control;
 mod operations;
 mod reload;
+mod telling;
 mod warnings;
 
 use std::cell::RefCell;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use winddown::host::Host;
 use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
-use winddown_core::{Arrival, Clock, Mechanism, Signal, Timestamp, host_share};
+use winddown_core::{Arrival, Clock, Lease, Mechanism, Signal, Timestamp, host_share};
 use winddown_sys::{Monotonic, Poller, listen, memory, tree};
 
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::logs::Logs;
 use crate::options::{Reread, RunOptions, StopWhen};
 use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
-use crate::service::{Common, Service, StopRequest};
+use crate::service::{Common, News, Service, StopRequest};
 use crate::signals::{SignalAction, SignalMap};
 use crate::timeline::{Observer, Timeline};
 use control::Control;
@@ -61,6 +62,10 @@ pub(crate) struct Supervisor {
     /// What happens to all of it rather than to one service.
     timeline: Timeline,
     told_running: bool,
+    /// How much more time the programs need, as the host hears it.
+    lease: Lease,
+    /// When the host must hear again that winddown is alive.
+    alive_at: Timestamp,
     /// Whether the memory that only the start needed was given back.
     gave_back: bool,
     told_stopping: bool,
@@ -155,6 +160,8 @@ impl Supervisor {
             begun: now,
             control,
             told_running: false,
+            lease: Lease::new(Duration::ZERO),
+            alive_at: Timestamp::ZERO,
             gave_back: false,
             told_stopping: false,
         };
@@ -179,6 +186,7 @@ impl Supervisor {
             }
             let rehearsal = self.rehearse(now);
             self.tell_running();
+            let telling = self.tell_progress(now).min(self.tell_alive(now));
             self.attend(now)?;
             if !self.dirty.is_empty() {
                 continue;
@@ -187,7 +195,7 @@ impl Supervisor {
             if !held && self.services.iter().all(Service::is_down) {
                 return Ok(());
             }
-            self.wait(rehearsal);
+            self.wait(rehearsal.min(telling));
         }
     }
 
@@ -255,6 +263,10 @@ impl Supervisor {
             let neighbours = self.order.needed_by(index).iter();
             let neighbours = neighbours.chain(self.order.needs(index));
             self.dirty.extend(neighbours.map(|(other, _)| *other));
+        }
+        let news = self.services[index].take_news();
+        if news != News::default() {
+            self.relay(index, news, now);
         }
         if let Some(why) = self.services[index].take_shutdown() {
             let name = &self.services[index].options().name;
@@ -411,33 +423,6 @@ impl Supervisor {
         self.stop_when = None;
         self.request_stop(StopRequest::own(now, "rehearsal").arrival, now);
         now
-    }
-
-    /// Tells the host once nothing is on its way up any more, and something is up.
-    fn tell_running(&mut self) {
-        if self.told_running || self.stop.is_some() {
-            return;
-        }
-        let mut standings = self.services.iter().map(Service::standing);
-        let some = self
-            .services
-            .iter()
-            .any(|service| service.standing() == Standing::Ready);
-        if some
-            && !standings.any(|standing| matches!(standing, Standing::Waiting | Standing::Starting))
-        {
-            self.told_running = true;
-            self.host.running();
-        }
-    }
-
-    fn tell_stopping(&mut self, now: Timestamp) {
-        let own = self.services.iter().filter(|service| !service.is_down());
-        let longest = own.map(|service| service.options().policy.timeout).max();
-        let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
-        let wait = deadline.map_or(longest.unwrap_or_default(), |deadline| deadline.since(now));
-        self.told_stopping = true;
-        self.host.stopping(wait);
     }
 
     fn conclude(mut self) -> Result<Outcome, Error> {

@@ -7,7 +7,7 @@
 //! | stop requests | `TERM`, `INT`, `HUP`, `QUIT` | the same | console events |
 //! | [`detach`] | new session | new session | new console |
 //! | [`pause_self`] | `SIGSTOP` | `SIGSTOP` | unsupported |
-//! | [`notify_ready`] | path and abstract sockets | path sockets | unsupported |
+//! | [`notify`] | path and abstract sockets | path sockets | unsupported |
 //! | [`await_window_message`] | unsupported | unsupported | a hidden window |
 //! | [`kill_if`] | pidfd | unsupported | unsupported |
 
@@ -71,12 +71,12 @@ pub fn await_window_message(ready: impl FnOnce()) -> io::Result<&'static str> {
     platform::await_window_message(ready)
 }
 
-/// Sends `READY=1` to the socket that `NOTIFY_SOCKET` names, where it names one.
+/// Sends `text` to the socket that `NOTIFY_SOCKET` names, where it names one.
 ///
 /// # Errors
 /// What the socket answered; [`io::ErrorKind::Unsupported`] on Windows.
-pub fn notify_ready() -> io::Result<()> {
-    platform::notify_ready()
+pub fn notify(text: &str) -> io::Result<()> {
+    platform::notify(text)
 }
 
 /// Whether there is a process of this number that has not ended; one that has ended and was not waited for counts on Unix.

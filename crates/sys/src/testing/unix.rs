@@ -86,11 +86,11 @@ pub(super) fn await_window_message(_ready: impl FnOnce()) -> io::Result<&'static
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn notify_ready() -> io::Result<()> {
+pub(super) fn notify(text: &str) -> io::Result<()> {
     let Some(name) = env::var_os("NOTIFY_SOCKET") else {
         return Ok(());
     };
-    UnixDatagram::unbound()?.send_to_addr(b"READY=1", &address(&name)?)?;
+    UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address(&name)?)?;
     Ok(())
 }
 

@@ -118,7 +118,7 @@ pub(super) fn await_window_message(ready: impl FnOnce()) -> io::Result<&'static 
     Ok("WM_QUIT")
 }
 
-pub(super) fn notify_ready() -> io::Result<()> {
+pub(super) fn notify(_: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

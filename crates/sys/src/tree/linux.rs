@@ -129,6 +129,23 @@ impl Tree {
         Err(Error::os("taking out what may outlive the tree", source))
     }
 
+    pub(super) fn contains(&self, pid: u32) -> bool {
+        match &self.cgroup {
+            Some(cgroup) => cgroup.contains(pid),
+            None => self
+                .members()
+                .is_ok_and(|members| members.iter().any(|member| member.pid == pid)),
+        }
+    }
+
+    pub(super) fn signal_member(&self, pid: u32, signal: Signal) -> Result<bool> {
+        let members = self.members()?;
+        match members.iter().find(|member| member.pid == pid) {
+            Some(member) => self.send(member, signal).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let mut seen = HashSet::new();
         let mut result = Ok(());

@@ -142,6 +142,21 @@ impl Tree {
         self.imp.members()
     }
 
+    /// Whether the process with this number is a live member: cheap where there is a cgroup, else as [`Tree::members`].
+    #[must_use]
+    pub fn contains(&self, pid: u32) -> bool {
+        self.imp.contains(pid)
+    }
+
+    /// Sends the member with this number a signal; whether there is one. Only Linux: elsewhere there never is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tree::signal`].
+    pub fn signal_member(&self, pid: u32, signal: Signal) -> Result<bool> {
+        self.imp.signal_member(pid, signal)
+    }
+
     /// Sends every member a signal, and those too that appear while it is doing so, a few rounds long. Members that have
     /// ended meanwhile are no error.
     ///

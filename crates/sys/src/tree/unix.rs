@@ -54,6 +54,15 @@ impl Tree {
         Ok(members.collect())
     }
 
+    pub(super) fn contains(&self, pid: u32) -> bool {
+        self.members()
+            .is_ok_and(|members| members.iter().any(|member| member.pid == pid))
+    }
+
+    pub(super) fn signal_member(&self, _: u32, _: Signal) -> Result<bool> {
+        Ok(false)
+    }
+
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let number = signal::number(signal).ok_or(Error::NoSuchSignal(signal))?;
         // While the lock is held no leader is reaped, and so the groups are those of our children.

@@ -128,6 +128,15 @@ impl Tree {
         spared.iter().map(|member| member.pid).collect()
     }
 
+    pub(super) fn contains(&self, pid: u32) -> bool {
+        self.members()
+            .is_ok_and(|members| members.iter().any(|member| member.pid == pid))
+    }
+
+    pub(super) fn signal_member(&self, _: u32, _: Signal) -> Result<bool> {
+        Ok(false)
+    }
+
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let ask: fn(u32) -> Result<Vec<u32>> = match signal {
             Signal::Kill => return self.kill(),

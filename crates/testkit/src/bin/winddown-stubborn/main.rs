@@ -29,6 +29,8 @@ struct Program {
 /// The words after the name of the behaviour.
 struct Arguments {
     words: Vec<String>,
+    /// What is sent before `READY=1`.
+    tell: Vec<String>,
     notify: bool,
     ready_file: Option<String>,
 }
@@ -54,8 +56,9 @@ impl Arguments {
     /// Says that everything is set up. Masks must be set before: this starts the first thread.
     fn ready(&self) {
         limit_life();
-        if self.notify {
-            if let Err(error) = testing::notify_ready() {
+        let ready = self.notify.then_some("READY=1");
+        for text in self.tell.iter().map(String::as_str).chain(ready) {
+            if let Err(error) = testing::notify(text) {
                 eprintln!("error: cannot notify the supervisor: {error}");
             }
         }
@@ -92,8 +95,11 @@ fn usage(problem: &str) -> ! {
 
 fn help() -> ! {
     say("Does what programs do wrong, and right, when they are asked to stop.\n");
-    say("Usage: winddown-stubborn [--notify] [--ready-file FILE] BEHAVIOUR [ARGUMENTS]\n");
+    say(
+        "Usage: winddown-stubborn [--tell TEXT] [--notify] [--ready-file FILE] BEHAVIOUR [ARGUMENTS]\n",
+    );
     say("It prints `ready` once it is set up, after `child PID` for each process that it started.");
+    say("  --tell TEXT        sends this to NOTIFY_SOCKET, once it is set up");
     say("  --notify           also sends READY=1 to NOTIFY_SOCKET");
     say("  --ready-file FILE  also writes this file, for who cannot read its output\n");
     say("Stop requests are TERM, INT, HUP and QUIT on Unix, console events on Windows.");
@@ -108,11 +114,12 @@ fn help() -> ! {
 
 fn main() {
     let mut words = env::args().skip(1);
-    let (mut notify, mut ready_file) = (false, None);
+    let (mut tell, mut notify, mut ready_file) = (Vec::new(), false, None);
     let name = loop {
         match words.next().as_deref() {
             None => usage("no behaviour is named"),
             Some("--help") => help(),
+            Some("--tell") => tell.push(words.next().unwrap_or_else(|| usage("nothing to tell"))),
             Some("--notify") => notify = true,
             Some("--ready-file") => {
                 ready_file = words.next().or_else(|| usage("no file is named"));
@@ -122,6 +129,7 @@ fn main() {
     };
     let arguments = Arguments {
         words: words.collect(),
+        tell,
         notify,
         ready_file,
     };
