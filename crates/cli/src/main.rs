@@ -3,6 +3,7 @@
 mod args;
 #[cfg(test)]
 mod generated;
+mod live;
 mod output;
 mod verb;
 

@@ -99,3 +99,101 @@ fn wd_14_a_second_key_press_during_a_hook_forces() {
         place.census.assert_empty();
     }
 }
+
+/// Waits long for its end, and says so in lines that must not be torn.
+const SLOW: &str = r#"
+trap 'for i in 1 2 3 4 5 6 7 8; do echo closing $i of 8; sleep 0.4; done; exit 0' TERM INT
+echo >up
+while :; do sleep 0.1; done
+"#;
+
+/// What is shown last in the row that `codes` go to, and whether the rows above were given back.
+fn last_row(screen: &str) -> (Vec<&str>, bool) {
+    let shown = screen.split("\x1b[24H\x1b[K").skip(1);
+    let shown: Vec<_> = shown.filter_map(|rest| rest.split('\x1b').next()).collect();
+    let whole = screen.rfind("\x1b[r").unwrap_or(0) > screen.rfind("\x1b[1;23r").unwrap_or(0);
+    (shown, whole)
+}
+
+#[test]
+fn wd_182_a_person_at_a_terminal_sees_how_long_a_stop_still_takes() {
+    let place = Place::new();
+    place.write("slow.sh", SLOW);
+    let run = format!(
+        "stty rows 24 cols 80; exec {WINDDOWN} run --stop-timeout 10s --report report.json -- sh slow.sh"
+    );
+    let mut script = place.command("script", ["-qec", &run, "/dev/null"]);
+    script.env("TERM", "xterm").stdin(Stdio::piped());
+    let mut child = script.spawn().unwrap();
+    until("up", || place.path("up").exists().then_some(()));
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(b"\x03").unwrap();
+    until("report.json", || {
+        place.path("report.json").exists().then_some(())
+    });
+    drop(keyboard);
+    let screen = End::of(child).stdout;
+    for number in 1..=8 {
+        assert!(
+            screen.contains(&format!("closing {number} of 8\r\n")),
+            "{screen:?}"
+        );
+    }
+    let (shown, whole) = last_row(&screen);
+    assert!(whole, "{screen:?}");
+    let (last, countdown) = shown.split_last().unwrap();
+    assert_eq!(*last, "", "{screen:?}");
+    assert!(countdown.len() >= 2, "{screen:?}");
+    for line in countdown {
+        let left = line.strip_prefix("winddown: signal INT, ").unwrap();
+        let left = left.strip_suffix("s until kill tree").unwrap();
+        assert!((1..=9).contains(&left.parse().unwrap()), "{line}");
+    }
+    assert!(countdown.is_sorted_by(|a, b| a > b), "{countdown:?}");
+    place.census.assert_empty();
+}
+
+#[test]
+fn wd_182_a_person_at_a_terminal_sees_when_the_next_attempt_is_made() {
+    let place = Place::new();
+    place.write(
+        "winddown.toml",
+        r#"
+        command = ["sh", "-c", "test -e again && exit 0; echo >again; exit 3"]
+        restart = { backoff = { initial = "3s", jitter = 0.0 } }
+        "#,
+    );
+    let run = format!("stty rows 24 cols 80; exec {WINDDOWN} run --config winddown.toml");
+    let mut script = place.command("script", ["-qec", &run, "/dev/null"]);
+    let screen = End::of(script.env("TERM", "xterm").spawn().unwrap()).stdout;
+    let (shown, whole) = last_row(&screen);
+    assert!(whole, "{screen:?}");
+    let expected = [
+        "winddown: next attempt in 2s",
+        "winddown: next attempt in 1s",
+    ];
+    assert!(shown.starts_with(&expected), "{screen:?}");
+    place.census.assert_empty();
+}
+
+#[test]
+fn wd_182_where_nobody_looks_on_nothing_is_drawn() {
+    for (setting, stderr) in [
+        ("TERM=xterm", "2>said"),
+        ("TERM=dumb", ""),
+        ("TERM=xterm", "& wait"),
+    ] {
+        let place = Place::new();
+        place.write("slow.sh", SLOW);
+        let run = format!(
+            "stty rows 24 cols 80; set -m; {setting} timeout -s TERM 1 {WINDDOWN} run -- sh slow.sh {stderr}"
+        );
+        let mut script = place.command("script", ["-qec", &run, "/dev/null"]);
+        let screen = End::of(script.env("SHELL", "/bin/sh").spawn().unwrap()).stdout;
+        assert!(screen.contains("closing 8 of 8"), "{screen:?}");
+        assert!(!screen.contains("until kill"), "{run}: {screen:?}");
+        let said = std::fs::read_to_string(place.path("said")).unwrap_or_default();
+        assert!(!said.contains('\x1b'), "{said:?}");
+        place.census.assert_empty();
+    }
+}

@@ -151,6 +151,12 @@ impl Ladder {
         self.resume_at.min(self.deadline)
     }
 
+    /// The rung that is next, if any is left.
+    #[must_use]
+    pub fn next_rung(&self) -> Option<&Rung> {
+        self.rungs.get(self.next).map(|(rung, _)| rung)
+    }
+
     /// Moves the deadline to `deadline` if that is earlier; never later (WD-13).
     pub fn tighten(&mut self, deadline: Timestamp) {
         self.deadline = self.deadline.min(deadline);

@@ -25,6 +25,14 @@ pub trait Observer: Send {
     /// Something happened to a service.
     fn moment(&mut self, _service: &str, _moment: &Moment) {}
 
+    /// Whether [`Observer::waits`] is to be called, for a person who looks on.
+    fn looks_on(&self) -> bool {
+        false
+    }
+
+    /// What a stop or a restart waits for, about once a second while it takes longer than that; then once nothing.
+    fn waits(&mut self, _for_what: Option<&str>) {}
+
     /// A stop has ended with this report. The host hears of the last one's end after this has returned.
     fn report(&mut self, _report: &StopReport) {}
 }

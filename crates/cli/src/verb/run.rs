@@ -19,6 +19,7 @@ use winddown_run::{
 use winddown_sys::record::{self, Level};
 
 use crate::args::{Output, ProcessArgs, Ready, Restart, RunArgs};
+use crate::live::LiveLine;
 use crate::output::{Problem, print, tell};
 use crate::verb::{check, history, hold_late_requests, with_a_program};
 
@@ -32,6 +33,7 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
         warned: false,
         file: args.report.clone(),
         output,
+        live: (!args.interactive).then(LiveLine::default),
     };
     let has_file = args.config.is_some();
     let mut options = options(args.clone(), output)?;
@@ -199,6 +201,8 @@ struct ReportWriter {
     output: Output,
     /// Whether there are several services, which must be told apart.
     several: bool,
+    /// Where a person sees what is waited for; nowhere while the terminal is the program's.
+    live: Option<LiveLine>,
 }
 
 impl Observer for ReportWriter {
@@ -210,6 +214,18 @@ impl Observer for ReportWriter {
             };
             let what = format!("{whose}{}", moment.what);
             tell(service, Level::Warning, record::OTHER, &what);
+        }
+    }
+
+    fn looks_on(&self) -> bool {
+        self.live.is_some() && self.output == Output::Text && stderr().is_terminal()
+    }
+
+    fn waits(&mut self, for_what: Option<&str>) {
+        match (&mut self.live, for_what) {
+            (Some(live), Some(what)) => live.show(what),
+            (Some(live), None) => live.clear(),
+            (None, _) => {}
         }
     }
 

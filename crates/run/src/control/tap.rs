@@ -54,6 +54,14 @@ impl Observer for Tapped {
         self.observer.moment(service, moment);
     }
 
+    fn looks_on(&self) -> bool {
+        self.observer.looks_on()
+    }
+
+    fn waits(&mut self, for_what: Option<&str>) {
+        self.observer.waits(for_what);
+    }
+
     fn report(&mut self, report: &StopReport) {
         self.observer.report(report);
     }

@@ -1,5 +1,7 @@
 //! How a service stands, for those who ask.
 
+use std::time::Duration;
+
 use winddown_core::order::Standing;
 use winddown_core::report::rounded;
 use winddown_core::{Clock, State, Timestamp, format_duration};
@@ -9,6 +11,12 @@ use super::{Service, Stage};
 use crate::control::{LastStop, ServiceState, ServiceStatus};
 use crate::error::Error;
 use crate::logs::{Captured, Subscription};
+
+/// The time until `at` in seconds, as a person counts down.
+pub(super) fn countdown(at: Timestamp, now: Timestamp) -> String {
+    let left = at.since(now).as_secs_f64().ceil();
+    format_duration(Duration::try_from_secs_f64(left).unwrap_or_default()).to_string()
+}
 
 impl Service {
     pub(crate) fn status(&self) -> ServiceStatus {
@@ -99,6 +107,16 @@ impl Service {
                 _ if self.post_start.is_some() => ServiceState::Starting,
                 State::Running | State::Paused | State::Reloading => ServiceState::Ready,
             },
+        }
+    }
+
+    /// What its stop or its next start waits for, for a person who looks on.
+    pub(crate) fn waits(&self, now: Timestamp) -> Option<String> {
+        match &self.stage {
+            Stage::BackOff(at) => Some(format!("next attempt in {}", countdown(*at, now))),
+            Stage::PostStop(..) => Some("post-stop hook".to_owned()),
+            Stage::Up(run) => run.stop.as_ref().map(|stop| stop.waits(now)),
+            _ => None,
         }
     }
 

@@ -12,6 +12,7 @@ use winddown_sys::tree::{Member, Tree};
 
 use super::asking::Asking;
 use super::hook::Hook;
+use super::status::countdown;
 use crate::error::Error;
 use crate::options::ServiceOptions;
 
@@ -114,6 +115,25 @@ impl Stopping {
         self.hook = None;
         self.rungs.push(end.record(self.begun, now));
         None
+    }
+
+    /// What it waits for, for a person who looks on.
+    pub(super) fn waits(&self, now: Timestamp) -> String {
+        let doing = match (&self.hook, self.rungs.last()) {
+            (Some(_), _) => "pre-stop hook",
+            (None, Some(last)) => &last.rung,
+            (None, None) => "stop",
+        };
+        let end = countdown(self.deadline(), now);
+        match self.ladder.next_rung() {
+            None => doing.to_owned(),
+            Some(_) if self.hook.is_some() => format!("{doing}, {end} until {}", Rung::KillTree),
+            Some(rung) if self.ladder.next_at() < self.deadline() => {
+                let next = countdown(self.ladder.next_at(), now);
+                format!("{doing}, {rung} in {next}, {end} until {}", Rung::KillTree)
+            }
+            Some(_) => format!("{doing}, {end} until {}", Rung::KillTree),
+        }
     }
 
     /// Whether something had to be killed.

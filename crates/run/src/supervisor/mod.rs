@@ -1,6 +1,7 @@
 //! The loop: one thread that waits for requests, for every service and for the time, all at once.
 
 mod control;
+mod looking_on;
 mod operations;
 mod reload;
 mod telling;
@@ -64,6 +65,10 @@ pub(crate) struct Supervisor {
     told_running: bool,
     /// How much more time the programs need, as the host hears it.
     lease: Lease,
+    /// Whether somebody looks on.
+    looked_on: bool,
+    /// When whoever looks on is told what is waited for, while something is.
+    tell_waits_at: Option<Timestamp>,
     /// When the host must hear again that winddown is alive.
     alive_at: Timestamp,
     /// Whether the memory that only the start needed was given back.
@@ -118,6 +123,7 @@ impl Supervisor {
         let services = options.services.iter();
         let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
         let control = control::open(&options, &mut observer)?;
+        let looked_on = observer.looks_on();
         let observer = Rc::new(RefCell::new(observer));
         let warnings = Warnings::new()?;
         let common = Rc::new(Common {
@@ -161,6 +167,8 @@ impl Supervisor {
             control,
             told_running: false,
             lease: Lease::new(Duration::ZERO),
+            looked_on,
+            tell_waits_at: None,
             alive_at: Timestamp::ZERO,
             gave_back: false,
             told_stopping: false,
@@ -187,6 +195,7 @@ impl Supervisor {
             let rehearsal = self.rehearse(now);
             self.tell_running();
             let telling = self.tell_progress(now).min(self.tell_alive(now));
+            let telling = telling.min(self.tell_waits(now));
             self.attend(now)?;
             if !self.dirty.is_empty() {
                 continue;

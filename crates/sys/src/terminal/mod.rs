@@ -14,6 +14,13 @@ mod imp;
 use crate::Result;
 use crate::process::Child;
 
+/// The rows and columns of the terminal on standard error; `None` where that is none, where this process is in the background, and on
+/// Windows.
+#[must_use]
+pub fn screen() -> Option<(u16, u16)> {
+    imp::screen()
+}
+
 /// The terminal on standard input, of which this process's group is the foreground group.
 ///
 /// Dropping it takes the terminal back, and restores the settings that it had.

@@ -1,14 +1,27 @@
 //! Foreground groups.
 
-use std::io::stdin;
+use std::io::{stderr, stdin};
 
 use rustix::process::{
     Pid, Signal as Raw, WaitId, WaitIdOptions, getpid, kill_process, kill_process_group, waitid,
 };
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
+use rustix::termios::{
+    OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, tcsetpgrp,
+};
 
 use crate::process::Child;
 use crate::{Error, Result};
+
+pub(super) fn screen() -> Option<(u16, u16)> {
+    let size = tcgetwinsize(stderr()).ok()?;
+    (tcgetpgrp(stderr()).ok()? == own_group()?).then_some((size.ws_row, size.ws_col))
+}
+
+/// `None` where the group's leader is outside of the pid namespace.
+fn own_group() -> Option<Pid> {
+    // SAFETY: takes no pointers, and only asks.
+    Pid::from_raw(unsafe { libc::getpgrp() })
+}
 
 #[derive(Debug)]
 pub(super) struct Terminal {
@@ -19,8 +32,7 @@ pub(super) struct Terminal {
 impl Terminal {
     pub(super) fn of_this_process() -> Option<Self> {
         let settings = tcgetattr(stdin()).ok()?;
-        // SAFETY: takes no pointers, and only asks. It is 0 where the group's leader is outside of the pid namespace.
-        let own_group = Pid::from_raw(unsafe { libc::getpgrp() })?;
+        let own_group = own_group()?;
         (tcgetpgrp(stdin()).ok()? == own_group).then_some(Self {
             own_group,
             settings,

@@ -3,6 +3,10 @@
 use crate::Result;
 use crate::process::Child;
 
+pub(super) const fn screen() -> Option<(u16, u16)> {
+    None
+}
+
 #[derive(Debug)]
 pub(super) struct Terminal;
 
