@@ -13,11 +13,11 @@ use clap::Parser;
 use winddown_core::exit;
 
 use crate::args::{Cli, Output, Verb};
-use crate::output::Problem;
+use crate::output::{Problem, refuse};
 
 fn main() -> ExitCode {
     winddown_sys::courier::serve();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let result = match cli.verb {
         Verb::Run(args) => verb::run::main(args, cli.output),
         Verb::Rehearse(args) => verb::rehearse::main(args, cli.output),

@@ -30,6 +30,10 @@ impl Problem {
         self
     }
 
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
     /// Writes it to standard error; the exit code of the process.
     pub(crate) fn report(&self) -> ExitCode {
         let mut text = format!("error: {}\n", self.what);
@@ -60,6 +64,12 @@ impl fmt::Display for Problem {
 
 impl From<winddown_run::Error> for Problem {
     fn from(error: winddown_run::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&winddown_run::Error> for Problem {
+    fn from(error: &winddown_run::Error) -> Self {
         let problem = Self::new(error.exit_code(), error.to_string());
         match error.remedy() {
             Some(remedy) => problem.hint(remedy),
@@ -77,6 +87,14 @@ pub(crate) fn tell(service: &str, level: Level, event: u16, text: &str) {
         // It may be closed, or its reader gone.
         false => drop(writeln!(io::stderr(), "winddown: {text}")),
     }
+}
+
+/// Ends the process over a command line that cannot be understood, or that asks for help.
+pub(crate) fn refuse(error: &clap::Error) -> ! {
+    if record::is_only_way() {
+        record::entry("winddown", Level::Error, record::OTHER, &error.to_string());
+    }
+    error.exit()
 }
 
 /// Writes to standard output. A reader that has gone away ends the output and is no problem.

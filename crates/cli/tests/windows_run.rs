@@ -100,3 +100,28 @@ fn a_program_that_is_not_there_is_127_with_a_hint() {
     assert_eq!(run.status.code(), Some(127));
     assert!(String::from_utf8_lossy(&run.stderr).contains("hint:"));
 }
+
+/// The host of its console stays a little longer than a program: nothing was left behind, and nobody is asked.
+#[test]
+fn a_program_that_ends_by_itself_leaves_nothing_behind() {
+    let _watchdog = Watchdog::arm(Duration::from_secs(60));
+    let directory = TempDir::new().unwrap();
+    let report = directory.path().join("report.json");
+    let run = Command::new(WINDDOWN)
+        .args(["run", "--report"])
+        .arg(&report)
+        .arg("--")
+        .arg(stubborn_program())
+        .args(["exits", "3"])
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(3), "{run:?}");
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["ladder"], serde_json::json!([]), "{report:#}");
+    assert_eq!(
+        report["notes"],
+        serde_json::json!(["it ended by itself: exit code 3"])
+    );
+    assert_eq!(report["proof"]["by"], "job-empty");
+}

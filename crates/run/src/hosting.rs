@@ -1,10 +1,15 @@
 //! The supervisor under its host: as a Windows service where the SCM started winddown, else under whoever it is.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use winddown::host::{Host, ScmHost, ScmProgram, SilentHost, SystemdHost};
 use winddown_core::Wants;
-use winddown_core::scm::{Scm, ScmError};
+use winddown_core::exit::ExitCode;
+use winddown_core::scm::{Accepted, Scm, ScmError};
 use winddown_sys::guard::Guard;
 use winddown_sys::notify::Environment;
 use winddown_sys::scm::SystemScm;
@@ -22,54 +27,95 @@ use crate::timeline::Observer;
 /// process belong to it from then on.
 ///
 /// # Errors
-/// [`Error::System`] when the program cannot be started, or when the system refuses what supervision needs.
-pub fn run(options: RunOptions, observer: Box<dyn Observer>) -> Result<Outcome, Error> {
-    let manager = SystemdHost::of(Environment::take())?;
-    let controls = Arc::new(Controls::new(Wants {
-        // PARAMCHANGE, where there is a definition to read again.
-        reload: options.reread.is_some(),
-        ..Wants::default()
-    })?);
-    let outcome = Arc::new(Mutex::new(None));
+/// [`Error::System`] when the program cannot be started, or when the system refuses what supervision needs. `observer` was told.
+pub fn run(options: RunOptions, mut observer: Box<dyn Observer>) -> Result<Outcome, Error> {
+    let (manager, controls) = prepare(&options).inspect_err(|error| observer.failed(error))?;
     let job = Arc::new(Mutex::new(Some((options.clone(), observer))));
-
+    let (ended, outcome) = sync_channel(1);
     let program = {
-        let (controls, outcome, job) = (
-            Arc::clone(&controls),
-            Arc::clone(&outcome),
-            Arc::clone(&job),
-        );
+        let (controls, job) = (Arc::clone(&controls), Arc::clone(&job));
         let noted = Arc::clone(&controls);
-        let wait = options.timeout();
+        let wait = options.ready_timeout();
         let body = move |_arguments: Vec<String>| {
             let Some((options, observer)) = take(&job) else {
                 return;
             };
-            let host = ScmHost::new(Arc::new(SystemScm), controls.accepted(), wait);
-            let result = supervise(options, Box::new(host), Some(controls), observer);
-            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            let mut host = ScmHost::new(Arc::new(SystemScm), controls.accepted(), wait);
+            let _ = ended.send(supervise(options, &mut host, Some(controls), observer));
         };
         ScmProgram::new(Box::new(body), Box::new(move |control| noted.note(control)))
     };
     match SystemScm.run(&options.name, Arc::new(program)) {
-        Ok(()) => take(&outcome).unwrap_or(Err(Error::Scm(ScmError::NotStartedByScm))),
+        // The SCM lets go as soon as it hears the last words, which the body's thread says.
+        Ok(()) => outcome
+            .recv()
+            .unwrap_or(Err(Error::Scm(ScmError::NotStartedByScm))),
         Err(ScmError::NotStartedByScm) => {
-            let host: Box<dyn Host> = match manager {
+            let mut host: Box<dyn Host> = match manager {
                 Some(manager) => Box::new(manager),
                 None => Box::new(SilentHost),
             };
             let observer = take(&job).map_or_else(|| Box::new(()) as _, |(_, observer)| observer);
-            supervise(options, host, None, observer)
+            supervise(options, &mut *host, None, observer)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            let error = error.into();
+            if let Some((_, mut observer)) = take(&job) {
+                observer.failed(&error);
+            }
+            Err(error)
+        }
     }
 }
 
+/// Tells the SCM, where it started this process, that the service cannot run and ends with `code`.
+///
+/// To be called where [`run`] cannot be, after the operator was told why: a service that merely ends is reported as one that did not
+/// answer in time.
+pub fn decline(code: ExitCode) {
+    let body = move |_arguments: Vec<String>| {
+        ScmHost::new(Arc::new(SystemScm), Accepted::NONE, Duration::ZERO)
+            .stopped(winddown::Exit::Failed(code.code));
+    };
+    let program = ScmProgram::new(Box::new(body), Box::new(|_| false));
+    // Where it did not, its end says it all.
+    let _ = SystemScm.run("winddown", Arc::new(program));
+}
+
+fn prepare(options: &RunOptions) -> Result<(Option<SystemdHost>, Arc<Controls>), Error> {
+    let manager = SystemdHost::of(Environment::take())?;
+    let controls = Controls::new(Wants {
+        // PARAMCHANGE, where there is a definition to read again.
+        reload: options.reread.is_some(),
+        ..Wants::default()
+    })?;
+    Ok((manager, Arc::new(controls)))
+}
+
 fn supervise(
-    mut options: RunOptions,
-    host: Box<dyn Host>,
+    options: RunOptions,
+    host: &mut dyn Host,
     controls: Option<Arc<Controls>>,
     observer: Box<dyn Observer>,
+) -> Result<Outcome, Error> {
+    let observer = Rc::new(RefCell::new(observer));
+    let result = supervise_all(options, host, controls, &observer);
+    let exit = match &result {
+        Ok(outcome) => outcome.as_exit(),
+        Err(error) => {
+            observer.borrow_mut().failed(error);
+            winddown::Exit::Failed(error.exit_code().code)
+        }
+    };
+    host.stopped(exit);
+    result
+}
+
+fn supervise_all(
+    mut options: RunOptions,
+    host: &mut dyn Host,
+    controls: Option<Arc<Controls>>,
+    observer: &Rc<RefCell<Box<dyn Observer>>>,
 ) -> Result<Outcome, Error> {
     // Where this ends with an error, it kills what is left.
     let guard = Guard::start()?;

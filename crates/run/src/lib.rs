@@ -23,7 +23,7 @@ mod timeline;
 
 pub use definition::{Definition, DefinitionError, Hook, Hooks, Listen, service_name};
 pub use error::Error;
-pub use hosting::run;
+pub use hosting::{decline, run};
 pub use options::{HealthOptions, ReadyWhen, Reread, RunOptions, ServiceOptions, StopWhen};
 pub use outcome::Outcome;
 pub use probe::{HttpUrl, LogPattern, ProbeTarget, ProbeTargetError, TcpAddress};

@@ -89,11 +89,10 @@ impl RunOptions {
         }
     }
 
-    /// How long the stop of all of them takes at most.
-    pub(crate) fn timeout(&self) -> Duration {
-        let own = self.services.iter().map(|service| service.policy.timeout);
-        let own = own.max().unwrap_or_default();
-        self.timeout.map_or(own, |timeout| timeout.min(own))
+    /// How long one of them takes to become ready at most.
+    pub(crate) fn ready_timeout(&self) -> Duration {
+        let all = self.services.iter().map(|service| service.ready_timeout);
+        all.max().unwrap_or_default()
     }
 }
 

@@ -8,6 +8,8 @@ use serde::Serialize;
 use winddown_core::report::{RungRecord, StopReport, rounded};
 use winddown_core::{Timestamp, format_duration};
 
+use crate::error::Error;
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Moment {
@@ -35,6 +37,9 @@ pub trait Observer: Send {
 
     /// A stop has ended with this report. The host hears of the last one's end after this has returned.
     fn report(&mut self, _report: &StopReport) {}
+
+    /// Nothing could be run, or no longer. The host hears of it after this has returned.
+    fn failed(&mut self, _error: &Error) {}
 }
 
 /// An observer that looks away.

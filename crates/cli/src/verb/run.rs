@@ -27,6 +27,23 @@ use crate::verb::{check, history, hold_late_requests, with_a_program};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
+    let (options, writer) = match prepare(args, output) {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            let code = problem.report();
+            winddown_run::decline(problem.code());
+            return Ok(code);
+        }
+    };
+    hold_late_requests();
+    match winddown_run::run(options, Box::new(writer)) {
+        Ok(outcome) => Ok(end_as(&outcome)),
+        // The writer was told.
+        Err(error) => Ok(ExitCode::from(error.exit_code().code)),
+    }
+}
+
+fn prepare(args: RunArgs, output: Output) -> Result<(RunOptions, ReportWriter), Problem> {
     let mut writer = ReportWriter {
         several: false,
         history: history::history(&args.state),
@@ -47,9 +64,7 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
             .map_err(|error| Problem::new(exit::USAGE, cannot_write(file, &error)))?;
     }
     writer.several = options.services.len() > 1;
-    hold_late_requests();
-    let outcome = winddown_run::run(options, Box::new(writer))?;
-    Ok(end_as(&outcome))
+    Ok((options, writer))
 }
 
 /// Finds out before the program runs that its report could not be written, rather than when it is too late.
@@ -227,6 +242,10 @@ impl Observer for ReportWriter {
             (Some(live), None) => live.clear(),
             (None, _) => {}
         }
+    }
+
+    fn failed(&mut self, error: &winddown_run::Error) {
+        Problem::from(error).report();
     }
 
     fn report(&mut self, report: &StopReport) {

@@ -143,6 +143,11 @@ impl Service {
             && self.on_failure.is_none()
     }
 
+    /// Whether it waits to be started again.
+    pub(crate) const fn is_backing_off(&self) -> bool {
+        matches!(self.stage, Stage::BackOff(_))
+    }
+
     /// Whether it waits for the services that it needs.
     pub(crate) const fn is_waiting(&self) -> bool {
         matches!(self.stage, Stage::Waiting)

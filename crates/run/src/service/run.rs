@@ -27,6 +27,9 @@ use crate::timeline::Timeline;
 /// How often emptiness is looked at once the leader has gone, where the system does not tell of it.
 const LOOK_FOR_EMPTY: Duration = Duration::from_millis(10);
 
+/// How long something that is no program may stay after the last one: the host of a Windows console, a process that is about to end.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// How long the last of the output may take at least where the time of the stop is over.
 const LEAST_DRAIN: Duration = Duration::from_millis(90);
 
@@ -435,6 +438,11 @@ impl Run {
             .add_rungs(now, &stop.rungs[before..], stop.deadline());
         if self.empty {
             return Timestamp::NEVER;
+        }
+        let settled = stop.begun + SETTLE;
+        let may_settle = self.exit.is_some() && stop.rungs.is_empty() && now < settled;
+        if may_settle && self.tree.members().is_ok_and(|members| members.is_empty()) {
+            return settled;
         }
         let before = stop.rungs.len();
         let next = stop.climb(

@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many services are named at once.
 const MOST_NAMED: usize = 3;
 
-impl Supervisor {
+impl Supervisor<'_> {
     /// Tells whoever looks on what stops and restarts wait for (WD-182); when to call again.
     pub(super) fn tell_waits(&mut self, now: Timestamp) -> Timestamp {
         if !self.looked_on {

@@ -36,9 +36,9 @@ const CONTROL: usize = 2;
 const FIRST_SERVICE: usize = 3;
 
 /// Supervises services, from the first start until nothing of the last one is left.
-pub(crate) struct Supervisor {
+pub(crate) struct Supervisor<'a> {
     name: String,
-    host: Box<dyn Host>,
+    host: &'a mut dyn Host,
     services: Vec<Service>,
     order: Order,
     poller: Poller,
@@ -63,6 +63,7 @@ pub(crate) struct Supervisor {
     /// What happens to all of it rather than to one service.
     timeline: Timeline,
     told_running: bool,
+    told_retrying: bool,
     /// How much more time the programs need, as the host hears it.
     lease: Lease,
     /// Whether somebody looks on.
@@ -109,22 +110,21 @@ impl WholeStop {
     }
 }
 
-impl Supervisor {
-    /// Runs all services until nothing of them is left, and tells `host` and `observer` about it.
+impl<'a> Supervisor<'a> {
+    /// Runs all services until nothing of them is left, and tells `host` and `observer` about it; of its end `host` is to be told.
     ///
     /// # Errors
     /// [`Error::System`] when the one program cannot be started, or when the system refuses what supervision needs.
     pub(crate) fn run(
         options: RunOptions,
-        host: Box<dyn Host>,
+        host: &'a mut dyn Host,
         requests: &Requests,
-        mut observer: Box<dyn Observer>,
+        observer: &Rc<RefCell<Box<dyn Observer>>>,
     ) -> Result<Outcome, Error> {
         let services = options.services.iter();
         let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
-        let control = control::open(&options, &mut observer)?;
-        let looked_on = observer.looks_on();
-        let observer = Rc::new(RefCell::new(observer));
+        let control = control::open(&options, &mut observer.borrow_mut())?;
+        let looked_on = observer.borrow().looks_on();
         let warnings = Warnings::new()?;
         let common = Rc::new(Common {
             inherited: RefCell::new(listen::take()?),
@@ -137,7 +137,7 @@ impl Supervisor {
             .services
             .into_iter()
             .map(|service| {
-                let timeline = Timeline::new(&service.name, now, &observer);
+                let timeline = Timeline::new(&service.name, now, observer);
                 Service::new(service, timeline, &common)
             })
             .collect();
@@ -158,14 +158,15 @@ impl Supervisor {
             stop_when: options.stop_when,
             reread: options.reread,
             signals: options.signals,
-            timeline: Timeline::new("winddown", now, &observer),
-            observer,
+            timeline: Timeline::new("winddown", now, observer),
+            observer: Rc::clone(observer),
             common,
             warnings,
             stop: None,
             begun: now,
             control,
             told_running: false,
+            told_retrying: false,
             lease: Lease::new(Duration::ZERO),
             looked_on,
             tell_waits_at: None,
@@ -445,17 +446,11 @@ impl Supervisor {
             not_started |= service.standing() == Standing::Failed && service.never_ran();
             match service.into_last() {
                 Some(Ok(last)) => ended.push(last),
-                Some(Err(error)) if single => {
-                    self.host
-                        .stopped(winddown::Exit::Failed(error.exit_code().code));
-                    return Err(error);
-                }
+                Some(Err(error)) if single => return Err(error),
                 Some(Err(_)) | None => {}
             }
         }
-        let outcome = Outcome::new(ended, not_started);
-        self.host.stopped(outcome.as_exit());
-        Ok(outcome)
+        Ok(Outcome::new(ended, not_started))
     }
 }
 

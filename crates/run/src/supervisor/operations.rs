@@ -7,7 +7,7 @@ use super::Supervisor;
 use crate::error::Error;
 use crate::service::StopRequest;
 
-impl Supervisor {
+impl Supervisor<'_> {
     /// Stops a service, and before it those that require it.
     pub(super) fn stop_service(&mut self, index: usize, request: &StopRequest, now: Timestamp) {
         let dependents = self.order.needed_by(index).to_vec();

@@ -11,7 +11,7 @@ use crate::options::RunOptions;
 use crate::service::{Service, StopRequest};
 use crate::timeline::Timeline;
 
-impl Supervisor {
+impl Supervisor<'_> {
     /// Reads the definition again and applies what has changed with the least disturbance; one that is wrong changes nothing.
     ///
     /// What has changed, for people.

@@ -9,7 +9,7 @@ use winddown_core::{Lease, Timestamp};
 use super::Supervisor;
 use crate::service::{News, Service};
 
-impl Supervisor {
+impl Supervisor<'_> {
     /// Tells the host once nothing is on its way up any more, and something is up.
     pub(super) fn tell_running(&mut self) {
         if self.told_running || self.stop.is_some() {
@@ -25,6 +25,9 @@ impl Supervisor {
         {
             self.told_running = true;
             self.host.running();
+        } else if !self.told_retrying && self.services.iter().any(Service::is_backing_off) {
+            self.told_retrying = true;
+            self.host.retrying();
         }
     }
 

@@ -18,6 +18,8 @@ pub trait Host: Send {
     fn extend_start(&mut self, extension: Extension);
     /// The service serves (WD-50).
     fn running(&mut self);
+    /// The start has failed, and is tried again after a while.
+    fn retrying(&mut self) {}
     /// The service has paused.
     fn paused(&mut self);
     /// The service reads its configuration again.

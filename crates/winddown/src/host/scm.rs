@@ -16,6 +16,7 @@ pub struct ScmHost {
     scm: Arc<dyn Scm>,
     accepted: Accepted,
     checkpoint: u32,
+    started: bool,
     stopped: bool,
 }
 
@@ -27,6 +28,7 @@ impl ScmHost {
             scm,
             accepted,
             checkpoint: 0,
+            started: false,
             stopped: false,
         };
         host.pending(ServiceState::StartPending, wait);
@@ -49,6 +51,7 @@ impl ScmHost {
 
     fn settled(&mut self, state: ServiceState) {
         self.checkpoint = 0;
+        self.started = true;
         self.tell(ServiceStatus {
             accepted: self.accepted,
             ..ServiceStatus::of(state)
@@ -58,11 +61,19 @@ impl ScmHost {
 
 impl Host for ScmHost {
     fn extend_start(&mut self, extension: Extension) {
-        self.pending(ServiceState::StartPending, extension.wait);
+        // What runs does not start any more, also where another attempt is made behind it.
+        if !self.started {
+            self.pending(ServiceState::StartPending, extension.wait);
+        }
     }
 
     fn running(&mut self) {
         self.settled(ServiceState::Running);
+    }
+
+    /// While a start is pending the SCM passes on no stop, and this one may go on for ever.
+    fn retrying(&mut self) {
+        self.running();
     }
 
     fn paused(&mut self) {

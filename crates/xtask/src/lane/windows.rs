@@ -180,7 +180,7 @@ fn start_services() -> Result<Child, Error> {
                 .join(TARGET)
                 .join("debug/examples/keepalive.exe"),
         )
-        .env("WINEDEBUG", "-all,warn+eventlog")
+        .env("WINEDEBUG", "-all,err+eventlog,warn+eventlog")
         .spawn_into(&log, &event_log())?;
     for _ in 0..160 {
         // Only then has the prefix been started by it, and reports its events to the right file.

@@ -10,7 +10,7 @@ use crate::supervisor::Supervisor;
 /// The most bytes of an unknown name that are shown.
 const LONGEST_SHOWN: usize = 200;
 
-impl Supervisor {
+impl Supervisor<'_> {
     pub(super) fn done(&self, pending: &Pending) -> Answer {
         Answer::Done {
             services: self.statuses(pending.all.iter().copied()),

@@ -203,7 +203,7 @@ pub(super) fn open(
     }
 }
 
-impl Supervisor {
+impl Supervisor<'_> {
     /// Takes what was asked over the control socket.
     pub(super) fn serve(&mut self, now: Timestamp) {
         let Some(mut control) = self.control.take() else {

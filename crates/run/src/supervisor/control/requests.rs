@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::service::StopRequest;
 use crate::supervisor::Supervisor;
 
-impl Supervisor {
+impl Supervisor<'_> {
     /// Begins what was asked for; the answer where there is one at once.
     pub(super) fn carry_out(
         &mut self,
