@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ..LogOptions::default()
         },
         false => LogOptions {
-            to: Destination::Files(Files {
+            to: Destination::Files(Box::new(Files {
                 file: words[0].clone().into(),
                 errors_file: None,
                 format: Format::Raw,
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     compress: true,
                     ..Rotation::default()
                 },
-            }),
+            })),
             ..LogOptions::default()
         },
     };

@@ -118,7 +118,7 @@ pub struct ServiceOptions {
     /// What else it is started with.
     pub process: ProcessOptions,
     /// Whether and when it is started again.
-    pub restart: RestartRules,
+    pub restart: Arc<RestartRules>,
     /// How it is stopped.
     pub policy: StopPolicy,
     /// Whether the user chose the stop signal. If not, a signal that asks winddown to stop is passed on as it came.
@@ -132,7 +132,7 @@ pub struct ServiceOptions {
     /// How often it is asked whether it is ready, where it does not tell by itself.
     pub ready_interval: Duration,
     /// How it is seen whether it is still well, once it is ready.
-    pub health: Option<HealthOptions>,
+    pub health: Option<Box<HealthOptions>>,
     /// Where its output goes.
     pub logs: LogOptions,
     /// Hands the terminal to the program, where there is one: Ctrl+C and Ctrl+Z are its own affair then.
@@ -166,7 +166,7 @@ impl ServiceOptions {
             listen: Vec::new(),
             hooks: Hooks::default(),
             process: ProcessOptions::default(),
-            restart: RestartRules::default(),
+            restart: Arc::default(),
             policy: StopPolicy::new(Signal::Term, timeout),
             signal_chosen: false,
             outlive: Vec::new(),

@@ -145,12 +145,12 @@ fn files(
     rotation: Rotation,
 ) -> LogOptions {
     LogOptions {
-        to: Destination::Files(Files {
+        to: Destination::Files(Box::new(Files {
             file,
             errors_file,
             format,
             rotation,
-        }),
+        })),
         ..LogOptions::default()
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use winddown_core::exit;
@@ -187,10 +188,10 @@ fn amend(service: &mut ServiceOptions, args: &RunArgs) {
             Some(directory) => directory.join(file),
             None => file.clone(),
         };
-        service.logs.to = Destination::Files(Files::new(file));
+        service.logs.to = Destination::Files(Box::new(Files::new(file)));
     }
     if let Some(restart) = args.restart {
-        service.restart.policy = match restart {
+        Arc::make_mut(&mut service.restart).policy = match restart {
             Restart::Always => RestartPolicy::Always,
             Restart::OnFailure => RestartPolicy::OnFailure,
             Restart::Never => RestartPolicy::Never,

@@ -110,6 +110,8 @@ impl FromStr for Template {
         if !literal.is_empty() {
             parts.push(Part::Text(literal.into()));
         }
+        // There are many of them, and none grows any more.
+        parts.shrink_to_fit();
         Ok(Self(parts))
     }
 }

@@ -3,6 +3,7 @@
 mod exit;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -187,7 +188,7 @@ pub enum Decision {
 /// The starts and ends of one service, from which the next start follows.
 #[derive(Clone, Debug)]
 pub struct Restarts {
-    rules: RestartRules,
+    rules: Arc<RestartRules>,
     /// The latest starts, as many as the limit allows.
     starts: VecDeque<Timestamp>,
     in_a_row: u32,
@@ -197,9 +198,9 @@ pub struct Restarts {
 impl Restarts {
     /// A service that was never started.
     #[must_use]
-    pub const fn new(rules: RestartRules) -> Self {
+    pub fn new(rules: impl Into<Arc<RestartRules>>) -> Self {
         Self {
-            rules,
+            rules: rules.into(),
             starts: VecDeque::new(),
             in_a_row: 0,
             ready_since: None,
@@ -208,7 +209,7 @@ impl Restarts {
 
     /// What it decides by.
     #[must_use]
-    pub const fn rules(&self) -> &RestartRules {
+    pub fn rules(&self) -> &RestartRules {
         &self.rules
     }
 

@@ -15,19 +15,19 @@ use crate::environment::Template;
 pub struct Hooks {
     /// Before each start. If it fails, the program is not started.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pre_start: Option<Hook>,
+    pub pre_start: Option<Box<Hook>>,
     /// Once the program is ready. If it fails, the program is stopped again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub post_start: Option<Hook>,
+    pub post_start: Option<Box<Hook>>,
     /// Before the program is asked to stop; it has at most half of the time of the stop.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pre_stop: Option<Hook>,
+    pub pre_stop: Option<Box<Hook>>,
     /// Once nothing of the program is left, also where it ended by itself; up to a quarter of the time of a stop is kept for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub post_stop: Option<Hook>,
+    pub post_stop: Option<Box<Hook>>,
     /// After an end that is a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_failure: Option<Hook>,
+    pub on_failure: Option<Box<Hook>>,
 }
 
 /// A program to run at a point in the life of a service.

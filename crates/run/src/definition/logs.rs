@@ -176,12 +176,12 @@ impl TryFrom<RawLogs> for Logs {
                 if raw.errors_file.as_ref() == Some(&file) {
                     return Err("both streams go to `file`: leave `errors-file` out");
                 }
-                Destination::Files(Files {
+                Destination::Files(Box::new(Files {
                     file,
                     errors_file: raw.errors_file,
                     format: raw.format.map_or(Format::Raw, Into::into),
                     rotation: raw.rotate.unwrap_or_default().into(),
-                })
+                }))
             }
             (To::File, None) => return Err("`to = \"file\"` needs a `file`"),
             (_, Some(_)) => {
@@ -222,6 +222,7 @@ impl From<Logs> for RawLogs {
             Destination::Inherit => {}
             Destination::SystemLog => raw.to = Some(To::SystemLog),
             Destination::Files(files) => {
+                let files = *files;
                 raw.file = Some(files.file);
                 raw.errors_file = files.errors_file;
                 raw.format = (files.format != Format::Raw).then_some(files.format.into());
@@ -305,7 +306,7 @@ mod tests {
             "#,
         );
         let expected = LogOptions {
-            to: Destination::Files(Files {
+            to: Destination::Files(Box::new(Files {
                 file: "/srv/a/logs/a.log".into(),
                 errors_file: Some("/var/log/a.err".into()),
                 format: Format::Json,
@@ -317,7 +318,7 @@ mod tests {
                     keep_total: Some(1_000_000_000),
                     compress: true,
                 },
-            }),
+            })),
             forward: true,
             buffer: 1024 * 1024,
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -243,9 +244,9 @@ impl Service {
         if let Some(interval) = self.ready.interval {
             options.ready_interval = interval.0;
         }
-        options.health = self.health.map(|health| health.0);
+        options.health = self.health.map(|health| Box::new(health.0));
         if let Some(restart) = self.restart {
-            options.restart = restart.into();
+            options.restart = Arc::new(restart.into());
         }
         options.outlive = self.stop.outlive;
         if let Some(rungs) = self.stop.ladder {

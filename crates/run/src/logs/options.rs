@@ -25,12 +25,12 @@ impl LogOptions {
     #[must_use]
     pub fn to_file(file: impl Into<PathBuf>) -> Self {
         Self {
-            to: Destination::Files(Files {
+            to: Destination::Files(Box::new(Files {
                 file: file.into(),
                 errors_file: None,
                 format: Format::Raw,
                 rotation: Rotation::default(),
-            }),
+            })),
             ..Self::default()
         }
     }
@@ -60,7 +60,7 @@ pub enum Destination {
     #[default]
     Inherit,
     /// To files.
-    Files(Files),
+    Files(Box<Files>),
     /// An entry for each line, to where this system keeps them: the journal, or the event log of Windows.
     SystemLog,
 }

@@ -62,9 +62,10 @@ impl Service {
                     path: path.to_owned(),
                 });
             }
-            self.captured = self.common.logs.open(&self.options.name, &logs)?;
+            let captured = self.common.logs.open(&self.options.name, &logs)?;
+            self.captured = captured.map(Box::new);
         }
-        let captured = self.captured.as_ref();
+        let captured = self.captured.as_deref();
         let rehearsal = self.common.rehearsal;
         let run = Run::start(&self.options, sockets, captured, &self.timeline, rehearsal)?;
         self.launches = self.launches.saturating_add(1);
@@ -250,7 +251,7 @@ impl Service {
         let Stage::Up(run) = mem::replace(&mut self.stage, Stage::Down(Standing::Down)) else {
             return;
         };
-        let ended = run.conclude(now);
+        let ended = Box::new(run.conclude(now));
         self.before_next = None;
         self.post_start = None;
         if self.next.is_none() {
@@ -263,7 +264,7 @@ impl Service {
             false => Timestamp::NEVER,
         };
         match Hook::start(Event::PostStop, &self.options, facts, limit, now) {
-            Some(hook) => self.stage = Stage::PostStop(hook, Box::new(ended)),
+            Some(hook) => self.stage = Stage::PostStop(hook, ended),
             None => self.finish(ended, now),
         }
     }
@@ -274,11 +275,11 @@ impl Service {
         let stage = mem::replace(&mut self.stage, Stage::Down(Standing::Down));
         if let Stage::PostStop(_, mut ended) = stage {
             ended.append(end.record(ended.begun, now), now);
-            self.finish(*ended, now);
+            self.finish(ended, now);
         }
     }
 
-    fn finish(&mut self, ended: Ended, now: Timestamp) {
+    fn finish(&mut self, ended: Box<Ended>, now: Timestamp) {
         self.timeline.report(&ended.report);
         let how = ended.how.clone();
         let facts = hook::facts_of(&ended.report);

@@ -15,7 +15,7 @@ use crate::timeline::Timeline;
 /// Watches a program that is ready, by checks and by what it says itself.
 #[derive(Default)]
 pub(super) struct HealthWatch {
-    checks: Option<Checks>,
+    checks: Option<Box<Checks>>,
     watchdog: Option<Watchdog>,
 }
 
@@ -37,7 +37,7 @@ impl HealthWatch {
         if let Some(target) = health.probe.clone() {
             let probe = options.probe(target, health.rules.timeout, wall)?;
             let checks = Checks::new(Probe::new(probe), health.rules, started, now);
-            watch.checks = Some(checks);
+            watch.checks = Some(Box::new(checks));
         }
         watch.watchdog = health.watchdog.map(|every| Watchdog::new(every, now));
         Ok(watch)
@@ -78,14 +78,14 @@ impl HealthWatch {
     /// When to call [`HealthWatch::advance`] at the latest.
     pub(super) fn due(&self) -> Timestamp {
         let watchdog = self.watchdog.as_ref().map(Watchdog::due);
-        let checks = self.checks.as_ref().map(Checks::due);
+        let checks = self.checks.as_ref().map(|checks| checks.due());
         let dues = [watchdog, checks];
         dues.into_iter().flatten().min().unwrap_or(Timestamp::NEVER)
     }
 
     /// What [`HealthWatch::advance`] should be called for earlier.
     pub(super) fn sources(&self) -> impl Iterator<Item = &dyn Waitable> {
-        self.checks.iter().flat_map(Checks::sources)
+        self.checks.iter().flat_map(|checks| checks.sources())
     }
 }
 
@@ -113,10 +113,10 @@ mod tests {
     /// A service with a watchdog of 10 s, ready at 100 s.
     fn watched() -> HealthWatch {
         let mut options = ServiceOptions::new(vec!["program".into()], Duration::ZERO);
-        options.health = Some(HealthOptions {
+        options.health = Some(Box::new(HealthOptions {
             watchdog: Some(Duration::from_secs(10)),
             ..HealthOptions::default()
-        });
+        }));
         HealthWatch::new(&options, at(0), SystemTime::now(), at(100)).unwrap()
     }
 

@@ -31,11 +31,11 @@ impl Event {
     pub(super) fn of(self, options: &ServiceOptions) -> Option<&Definition> {
         let hooks = &options.hooks;
         match self {
-            Self::PreStart => hooks.pre_start.as_ref(),
-            Self::PostStart => hooks.post_start.as_ref(),
-            Self::PreStop => hooks.pre_stop.as_ref(),
-            Self::PostStop => hooks.post_stop.as_ref(),
-            Self::OnFailure => hooks.on_failure.as_ref(),
+            Self::PreStart => hooks.pre_start.as_deref(),
+            Self::PostStart => hooks.post_start.as_deref(),
+            Self::PreStop => hooks.pre_stop.as_deref(),
+            Self::PostStop => hooks.post_stop.as_deref(),
+            Self::OnFailure => hooks.on_failure.as_deref(),
         }
     }
 
@@ -83,7 +83,7 @@ pub(super) struct Hook {
     may_fail: bool,
     timeout: Duration,
     /// The program, or why it could not be started.
-    task: Result<Task, String>,
+    task: Result<Box<Task>, String>,
 }
 
 /// How a hook ended.
@@ -111,7 +111,10 @@ impl Hook {
             event,
             may_fail: definition.may_fail,
             timeout,
-            task: start(event, options, facts, timeout, now).map_err(|error| error.to_string()),
+            task: match start(event, options, facts, timeout, now) {
+                Ok(task) => Ok(Box::new(task)),
+                Err(error) => Err(error.to_string()),
+            },
         })
     }
 
@@ -150,11 +153,13 @@ impl Hook {
     }
 
     pub(super) fn due(&self) -> Timestamp {
-        self.task.as_ref().map_or(Timestamp::ZERO, Task::due)
+        self.task
+            .as_ref()
+            .map_or(Timestamp::ZERO, |task| task.due())
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = &dyn Waitable> {
-        self.task.as_ref().into_iter().flat_map(Task::sources)
+        self.task.iter().flat_map(|task| task.sources())
     }
 }
 

@@ -16,6 +16,7 @@ mod wishes;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use winddown_core::order::Standing;
 use winddown_core::restart::Restarts;
@@ -54,7 +55,7 @@ pub(crate) struct Service {
     /// How often its program was started.
     launches: u32,
     sockets: Option<Sockets>,
-    captured: Option<Captured>,
+    captured: Option<Box<Captured>>,
     stage: Stage,
     /// The hook that the start of the run that is to replace the one that is up waits for.
     before_next: Option<Hook>,
@@ -72,7 +73,7 @@ pub(crate) struct Service {
     stop_wish: Option<StopRequest>,
     /// Whether it is started again once its stop has ended.
     again: bool,
-    last: Option<Result<Ended, Error>>,
+    last: Option<Result<Box<Ended>, Error>>,
     wants_shutdown: Option<String>,
 }
 
@@ -95,7 +96,7 @@ enum Stage {
 impl Service {
     pub(crate) fn new(options: ServiceOptions, timeline: Timeline, common: &Rc<Common>) -> Self {
         Self {
-            restarts: Restarts::new(options.restart.clone()),
+            restarts: Restarts::new(Arc::clone(&options.restart)),
             options: Rc::new(options),
             timeline,
             common: Rc::clone(common),
@@ -194,7 +195,7 @@ impl Service {
     }
 
     /// How its last run ended, or why it could not be started.
-    pub(crate) fn into_last(self) -> Option<Result<Ended, Error>> {
+    pub(crate) fn into_last(self) -> Option<Result<Box<Ended>, Error>> {
         self.last
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Readiness {
     pub(crate) said_stopping: bool,
     said_ready: bool,
     said_line: bool,
-    checks: Option<Checks>,
+    checks: Option<Box<Checks>>,
     look_at: Timestamp,
     resting_since: Option<(Timestamp, Duration)>,
 }
@@ -65,7 +65,8 @@ impl Readiness {
                     ..HealthRules::default()
                 };
                 let probe = options.probe(target.clone(), rules.timeout, wall)?;
-                Some(Checks::new(Probe::new(probe), rules, now, now))
+                let checks = Checks::new(Probe::new(probe), rules, now, now);
+                Some(Box::new(checks))
             }
             _ => None,
         };
@@ -176,12 +177,12 @@ impl Readiness {
 
     /// What is awaited, where that can be said.
     pub(crate) fn awaited(&self) -> Option<String> {
-        self.checks.as_ref().map(Checks::awaited)
+        self.checks.as_ref().map(|checks| checks.awaited())
     }
 
     /// What [`Readiness::receive`] and [`Readiness::check`] should be called for earlier.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &dyn Waitable> {
         let server = self.server.iter().map(|server| server as &dyn Waitable);
-        server.chain(self.checks.iter().flat_map(Checks::sources))
+        server.chain(self.checks.iter().flat_map(|checks| checks.sources()))
     }
 }

@@ -83,7 +83,8 @@ pub(crate) struct Run {
     started_at: SystemTime,
     pub(super) exit: Option<Exit>,
     empty: bool,
-    pub(super) stop: Option<Stopping>,
+    /// Boxed, as whatever only few services have, or none most of the time.
+    pub(super) stop: Option<Box<Stopping>>,
     pub(super) capture: Option<Capture>,
     /// Its lines, while one of them is to tell that it is ready.
     lines: Option<Subscription>,
@@ -167,7 +168,7 @@ impl Run {
     }
 
     pub(super) fn stop_deadline(&self) -> Option<Timestamp> {
-        self.stop.as_ref().map(Stopping::deadline)
+        self.stop.as_ref().map(|stop| stop.deadline())
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -408,7 +409,7 @@ impl Run {
             self.timeline
                 .add(now, format!("asked to stop by {}", stop.origin));
         }
-        self.stop = Some(stop);
+        self.stop = Some(Box::new(stop));
         self.health = None;
     }
 

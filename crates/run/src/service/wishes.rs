@@ -1,6 +1,7 @@
 //! What is asked of a service.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use winddown_core::order::Standing;
 use winddown_core::restart::Restarts;
@@ -112,7 +113,7 @@ impl Service {
         );
         let ended = stopped_without_a_run(&self.options, request, why, now);
         self.timeline.report(&ended.report);
-        self.last = Some(Ok(ended));
+        self.last = Some(Ok(Box::new(ended)));
         self.stop_wish = None;
         self.stage = Stage::Down(Standing::Down);
     }
@@ -159,7 +160,7 @@ impl Service {
             self.captured = None;
         }
         let restart = restart || !follows || opens;
-        self.restarts = Restarts::new(options.restart.clone());
+        self.restarts = Restarts::new(Arc::clone(&options.restart));
         self.options = Rc::new(options);
         if let (Stage::Up(run), false) = (&mut self.stage, restart) {
             run.amend(&self.options);

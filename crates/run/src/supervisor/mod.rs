@@ -445,7 +445,7 @@ impl<'a> Supervisor<'a> {
         for service in self.services {
             not_started |= service.standing() == Standing::Failed && service.never_ran();
             match service.into_last() {
-                Some(Ok(last)) => ended.push(last),
+                Some(Ok(last)) => ended.push(*last),
                 Some(Err(error)) if single => return Err(error),
                 Some(Err(_)) | None => {}
             }
