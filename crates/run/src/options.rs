@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use winddown_core::health::HealthRules;
@@ -166,7 +166,7 @@ impl ServiceOptions {
             listen: Vec::new(),
             hooks: Hooks::default(),
             process: ProcessOptions::default(),
-            restart: Arc::default(),
+            restart: default_restart(),
             policy: StopPolicy::new(Signal::Term, timeout),
             signal_chosen: false,
             outlive: Vec::new(),
@@ -238,6 +238,12 @@ impl ServiceOptions {
         }
         same != *other
     }
+}
+
+/// Most services have these, and share them.
+fn default_restart() -> Arc<RestartRules> {
+    static DEFAULT: LazyLock<Arc<RestartRules>> = LazyLock::new(Arc::default);
+    Arc::clone(&DEFAULT)
 }
 
 /// When a program counts as ready.

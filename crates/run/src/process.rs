@@ -54,11 +54,12 @@ impl ProcessOptions {
         }
     }
 
-    fn account(&self) -> Result<Option<Account>, winddown_sys::Error> {
+    fn account(&self) -> Result<Option<Box<Account>>, winddown_sys::Error> {
         if self.user.is_none() && self.group.is_none() && self.groups.is_empty() {
             return Ok(None);
         }
-        Account::find(self.user.as_deref(), self.group.as_deref(), &self.groups).map(Some)
+        let account = Account::find(self.user.as_deref(), self.group.as_deref(), &self.groups)?;
+        Ok(Some(Box::new(account)))
     }
 }
 
@@ -101,7 +102,11 @@ impl Surroundings {
             true => Variables::default(),
             false => own_variables(),
         };
-        for (name, value) in settings.account.iter().flat_map(Account::variables) {
+        for (name, value) in settings
+            .account
+            .iter()
+            .flat_map(|account| account.variables())
+        {
             match value {
                 Some(value) => inherited.set(name, value),
                 None => inherited.remove(name),

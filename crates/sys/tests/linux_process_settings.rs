@@ -99,7 +99,7 @@ fn refusal(options: &SpawnOptions) -> (String, &'static str) {
 
 fn account(user: &str) -> Settings {
     Settings {
-        account: Some(Account::find(Some(user), None, &[]).unwrap()),
+        account: Some(Box::new(Account::find(Some(user), None, &[]).unwrap())),
         ..Settings::default()
     }
 }
@@ -219,9 +219,9 @@ fn groups_are_by_name_or_number() {
     as_root(|| {
         let groups = ["4242".to_owned(), "daemon".to_owned()];
         let ids = |user, group| {
-            let account = Some(Account::find(user, group, &groups).unwrap());
+            let account = Account::find(user, group, &groups).unwrap();
             let settings = Settings {
-                account,
+                account: Some(Box::new(account)),
                 ..Settings::default()
             };
             output_of(sh("id -u; id -g; id -G", settings))
@@ -234,7 +234,7 @@ fn groups_are_by_name_or_number() {
 
         let numbered = Account::find(Some("4000000"), Some("7"), &[]).unwrap();
         let settings = Settings {
-            account: Some(numbered),
+            account: Some(Box::new(numbered)),
             ..Settings::default()
         };
         assert_eq!(output_of(sh("echo $HOME-$USER", settings)), "/-\n");

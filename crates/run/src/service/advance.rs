@@ -83,7 +83,10 @@ impl Service {
             .min(self.advance_on_failure(now));
         let stage = self.advance_stage(now)?;
         // It may have begun just now.
-        let post_start = self.post_start.as_ref().map_or(Timestamp::NEVER, Hook::due);
+        let post_start = self
+            .post_start
+            .as_ref()
+            .map_or(Timestamp::NEVER, |hook| hook.due());
         Ok(stage.min(replacing).min(hooks).min(post_start))
     }
 

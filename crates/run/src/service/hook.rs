@@ -83,7 +83,7 @@ pub(super) struct Hook {
     may_fail: bool,
     timeout: Duration,
     /// The program, or why it could not be started.
-    task: Result<Box<Task>, String>,
+    task: Result<Task, String>,
 }
 
 /// How a hook ended.
@@ -104,18 +104,15 @@ impl Hook {
         facts: Facts,
         limit: Timestamp,
         now: Timestamp,
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         let definition = event.of(options)?;
         let timeout = event.time(options).min(limit.since(now));
-        Some(Self {
+        Some(Box::new(Self {
             event,
             may_fail: definition.may_fail,
             timeout,
-            task: match start(event, options, facts, timeout, now) {
-                Ok(task) => Ok(Box::new(task)),
-                Err(error) => Err(error.to_string()),
-            },
-        })
+            task: start(event, options, facts, timeout, now).map_err(|error| error.to_string()),
+        }))
     }
 
     /// Goes as far as it can; how it ended, once.
@@ -159,7 +156,7 @@ impl Hook {
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = &dyn Waitable> {
-        self.task.iter().flat_map(|task| task.sources())
+        self.task.iter().flat_map(Task::sources)
     }
 }
 

@@ -58,19 +58,19 @@ pub(crate) struct Service {
     captured: Option<Box<Captured>>,
     stage: Stage,
     /// The hook that the start of the run that is to replace the one that is up waits for.
-    before_next: Option<Hook>,
+    before_next: Option<Box<Hook>>,
     /// The run that is to replace the one that is up, once it is ready.
     next: Option<Box<Run>>,
     /// Runs that were replaced and are being stopped.
     replaced: Vec<Run>,
     /// The hook that the program's being ready waits for.
-    post_start: Option<Hook>,
+    post_start: Option<Box<Hook>>,
     /// The hook that tells of a failure.
-    on_failure: Option<Hook>,
+    on_failure: Option<Box<Hook>>,
     /// Whether it is to run.
     wanted: bool,
     /// Who wants it to stop, while others must stop before it, or a hook must end.
-    stop_wish: Option<StopRequest>,
+    stop_wish: Option<Box<StopRequest>>,
     /// Whether it is started again once its stop has ended.
     again: bool,
     last: Option<Result<Box<Ended>, Error>>,
@@ -84,11 +84,11 @@ enum Stage {
     /// It is to be started once the services that it needs are ready.
     Waiting,
     /// What must be done before the program is started.
-    PreStart(Hook),
+    PreStart(Box<Hook>),
     /// Its program runs.
     Up(Box<Run>),
     /// What must be done after the program has ended, so.
-    PostStop(Hook, Box<Ended>),
+    PostStop(Box<Hook>, Box<Ended>),
     /// It is started again at this time.
     BackOff(Timestamp),
 }
@@ -161,7 +161,7 @@ impl Service {
 
     /// The wish that it stops, if its program has yet to be asked for that.
     pub(crate) fn stop_wish(&self) -> Option<&StopRequest> {
-        let wish = self.stop_wish.as_ref();
+        let wish = self.stop_wish.as_deref();
         wish.filter(|_| matches!(self.stage, Stage::Up(_)))
     }
 

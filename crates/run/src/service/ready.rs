@@ -1,6 +1,7 @@
 //! When a program is ready.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use winddown_core::Timestamp;
@@ -26,7 +27,7 @@ const RESTING_CPU: Duration = Duration::from_millis(2);
 
 /// Watches a program until it is ready.
 pub(crate) struct Readiness {
-    when: ReadyWhen,
+    options: Rc<ServiceOptions>,
     pub(crate) server: Option<NotifyServer>,
     pub(crate) said_stopping: bool,
     said_ready: bool,
@@ -39,7 +40,7 @@ pub(crate) struct Readiness {
 impl Readiness {
     /// Watches a program that is about to be started, at `now` or, on the wall, `wall`.
     pub(crate) fn new(
-        options: &ServiceOptions,
+        options: &Rc<ServiceOptions>,
         wall: SystemTime,
         now: Timestamp,
     ) -> Result<Self, Error> {
@@ -71,7 +72,7 @@ impl Readiness {
             _ => None,
         };
         Ok(Self {
-            when: options.ready.clone(),
+            options: Rc::clone(options),
             server,
             checks,
             said_stopping: false,
@@ -102,14 +103,14 @@ impl Readiness {
 
     /// Takes a line of the program's output, without its end.
     pub(crate) fn hear(&mut self, line: &[u8]) {
-        if let ReadyWhen::Line(pattern) = &self.when {
+        if let ReadyWhen::Line(pattern) = &self.options.ready {
             self.said_line |= pattern.matches(line);
         }
     }
 
     /// By what the program is known to be ready now; `None` while it is not.
     pub(crate) fn check(&mut self, now: Timestamp, tree: &Tree) -> Option<String> {
-        match &self.when {
+        match &self.options.ready {
             ReadyWhen::Spawned => return Some("it runs".to_owned()),
             ReadyWhen::Probe(_) => {
                 let (health, why) = self.checks.as_mut()?.advance(now)?;
@@ -168,7 +169,7 @@ impl Readiness {
 
     /// When [`Readiness::check`] is worth a call again.
     pub(crate) fn due(&self) -> Timestamp {
-        match (&self.when, &self.checks) {
+        match (&self.options.ready, &self.checks) {
             (ReadyWhen::Auto, _) => self.look_at,
             (_, Some(checks)) => checks.due(),
             _ => Timestamp::NEVER,

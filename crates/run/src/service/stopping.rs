@@ -39,7 +39,7 @@ pub(crate) struct Stopping {
     pub(crate) stragglers: Vec<Straggler>,
     pub(crate) evidence: Vec<String>,
     /// What must be done before the program is asked.
-    pub(super) hook: Option<Hook>,
+    pub(super) hook: Option<Box<Hook>>,
     /// The part of the time that is kept for what comes after the end.
     pub(super) reserve: Duration,
     /// A request that is under way.
@@ -101,7 +101,7 @@ impl Stopping {
 
     /// What it waits for.
     pub(super) fn sources(&self) -> Vec<&dyn Waitable> {
-        let hook = self.hook.iter().flat_map(Hook::sources);
+        let hook = self.hook.iter().flat_map(|hook| hook.sources());
         hook.chain(self.asking.iter().flat_map(Asking::sources))
             .collect()
     }

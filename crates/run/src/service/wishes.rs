@@ -96,9 +96,9 @@ impl Service {
             }
             Stage::PreStart(hook) => {
                 hook.tighten(now);
-                self.stop_wish = Some(request.clone());
+                self.stop_wish = Some(Box::new(request.clone()));
             }
-            Stage::Up(_) => self.stop_wish = Some(request.clone()),
+            Stage::Up(_) => self.stop_wish = Some(Box::new(request.clone())),
             Stage::PostStop(hook, _) => hook.tighten(deadline),
             Stage::Down(how) if *how == Standing::Done => *how = Standing::Down,
             Stage::Down(_) => {}

@@ -133,7 +133,7 @@ impl<'a> Supervisor<'a> {
             rehearsal: options.stop_when.is_some(),
         });
         let now = Monotonic.now();
-        let services: Vec<Service> = options
+        let mut services: Vec<Service> = options
             .services
             .into_iter()
             .map(|service| {
@@ -141,6 +141,8 @@ impl<'a> Supervisor<'a> {
                 Service::new(service, timeline, &common)
             })
             .collect();
+        // Collected in the place of the options, which are larger.
+        services.shrink_to_fit();
         let mut poller = Poller::new()?;
         poller.watch(REQUESTS, &requests.waitables())?;
         poller.watch(LOGS, &[&common.logs, warnings.waitable()])?;
@@ -217,6 +219,7 @@ impl<'a> Supervisor<'a> {
             // From here on it mostly waits.
             self.gave_back = true;
             memory::give_back_code();
+            memory::give_back_heap();
         }
         let owners = self.poller.wait(Monotonic.sleep_until(until));
         let now = Monotonic.now();

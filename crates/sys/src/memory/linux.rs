@@ -1,4 +1,4 @@
-//! The mappings of `/proc/self/maps`. Source: `proc_pid_maps(5)`.
+//! The mappings of `/proc/self/maps`, and the heap of the GNU library. Sources: `proc_pid_maps(5)`, `malloc_trim(3)`.
 
 use std::ffi::c_void;
 use std::fs;
@@ -13,6 +13,16 @@ pub(super) fn give_back_code() {
         let start: *mut c_void = without_provenance_mut(addresses.start);
         // SAFETY: nothing was ever written to these pages, so that they come back from their file as they are.
         let _ = unsafe { madvise(start, addresses.len(), Advice::LinuxDontNeed) };
+    }
+}
+
+/// Frees what the heap keeps for itself, in its middle too.
+pub(super) fn give_back_heap() {
+    // Other libraries either give it back by themselves or not at all.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes a number, and changes nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::failure::{Failure, Step};
 use super::imp::Boundary;
 use super::settings::imp::{self as settings, Change};
-use super::{Account, EnvChange, Group, SpawnOptions};
+use super::{EnvChange, Group, SpawnOptions};
 use crate::{Error, Result, signal};
 
 /// Room for a pid in decimal and a NUL.
@@ -246,7 +246,7 @@ fn environment(options: &SpawnOptions) -> BTreeMap<OsString, EnvChange> {
         variables.extend(std::env::vars_os().map(|(name, value)| (name, EnvChange::Set(value))));
     }
     let account = options.settings.account.iter();
-    for (name, value) in account.flat_map(Account::variables) {
+    for (name, value) in account.flat_map(|account| account.variables()) {
         match value {
             None => variables.remove(OsStr::new(name)),
             Some(value) => variables.insert(name.into(), EnvChange::Set(value)),

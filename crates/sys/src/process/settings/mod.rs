@@ -31,7 +31,7 @@ pub use limit::{Limit, NoLimit, NoSuchResource, Resource};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The user and groups it runs as.
-    pub account: Option<Account>,
+    pub account: Option<Box<Account>>,
     /// The permissions that new files do not get, 0 to `0o777`. Source: `umask(2)`.
     pub umask: Option<u32>,
     /// How much it stands back for others: -20 (first) to 19 (last); 0 is normal.
