@@ -84,6 +84,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What it is, and what to do about it, on one line.
+    pub(crate) fn in_full(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("{self}; {remedy}"),
+            None => self.to_string(),
+        }
+    }
+
     /// What to do about it, where that is known and not said in the text.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {

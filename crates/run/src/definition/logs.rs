@@ -17,6 +17,15 @@ use crate::logs::{Destination, Files, Format, LogOptions, Rotation};
 pub struct Logs(LogOptions);
 
 impl Logs {
+    /// The files that are named.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = match &self.0.to {
+            Destination::Files(files) => [Some(&files.file), files.errors_file.as_ref()],
+            _ => [None, None],
+        };
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// The options, with relative paths taken from `directory`.
     pub(super) fn into_options(self, directory: Option<&Path>) -> LogOptions {
         let mut options = self.0;

@@ -15,7 +15,7 @@ mod stop;
 mod text;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
@@ -105,6 +105,7 @@ impl Definition {
             service.in_table(name, text)?;
             service.check(&["service", name], text)?;
         }
+        apart(&services.service, text)?;
         let needs = services.service.iter();
         let needs: Vec<_> = needs
             .map(|(name, service)| (name.as_str(), service.needs()))
@@ -153,6 +154,25 @@ fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Template>, 
         ));
     }
     Ok(command)
+}
+
+/// Refuses what only one of several services can have: an address, and a file for its output.
+fn apart(services: &BTreeMap<String, Service>, text: &str) -> Result<(), DefinitionError> {
+    let mut owners: HashMap<String, &str> = HashMap::new();
+    for (name, service) in services {
+        let addresses = service.addresses().map(|address| ("listen", address));
+        let files = service.log_files().into_iter().map(|file| ("logs", file));
+        for (key, what) in addresses.chain(files) {
+            let owner = *owners.entry(what).or_insert(name);
+            if owner != name {
+                let path = ["service", name, key].map(str::to_owned);
+                let what =
+                    format!("it has this in common with `{owner}`, and only one can have it");
+                return Err(DefinitionError::at(text, &path, what));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with the needs of services, at the place where it is written.
@@ -378,6 +398,16 @@ mod tests {
         }
         for (text, line, what) in [
             ("[service]", 1, "no service"),
+            (
+                "service.a = { command = ['a'], logs.file = 'x' }\nservice.b = { command = ['a'], logs.file = 'x' }",
+                2,
+                "in common with `a`",
+            ),
+            (
+                "service.a = { command = ['a'], listen = [{ address = '1' }] }\nservice.b = { command = ['a'], listen = [{ address = '1' }] }",
+                2,
+                "in common with `a`",
+            ),
             ("[service.\"\"]\ncommand = [\"a\"]", 1, "the name is empty"),
             ("x = 1\n[service.a]\ncommand = [\"a\"]", 1, "unknown field"),
             (

@@ -147,8 +147,8 @@ impl Service {
             let what = "`nice` and `priority` say the same: write one of them";
             return refuse("priority", what.to_owned());
         }
-        let mut addresses: Vec<_> = self.listen.iter().flat_map(|it| &it.address).collect();
-        addresses.sort_unstable_by_key(ToString::to_string);
+        let mut addresses: Vec<String> = self.addresses().collect();
+        addresses.sort_unstable();
         match addresses.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => refuse(
                 "listen",
@@ -156,6 +156,21 @@ impl Service {
             ),
             None => Ok(()),
         }
+    }
+
+    /// The addresses that it listens at.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
+        let listed = self.listen.iter().flat_map(|listed| &listed.address);
+        listed.map(ToString::to_string)
+    }
+
+    /// The files that its output goes to, from where its definition is.
+    pub(super) fn log_files(&self) -> Vec<String> {
+        let directory = self.directory.as_deref().unwrap_or("".as_ref());
+        let files = self.logs.files();
+        files
+            .map(|file| directory.join(file).display().to_string())
+            .collect()
     }
 
     /// Checks that it can be the only one of a definition.

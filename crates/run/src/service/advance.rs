@@ -32,16 +32,12 @@ impl Service {
     }
 
     fn fail_to_start(&mut self, error: Error, now: Timestamp) {
-        let what = error.to_string();
+        let (what, in_full) = (error.to_string(), error.in_full());
         self.last = Some(Err(error));
-        self.decide(
-            &restart::Ended::Failed(what.clone()),
-            hook::Facts::new(),
-            now,
-        );
+        self.decide(&restart::Ended::Failed(what), hook::Facts::new(), now);
         // Of the only service it is the result of the whole.
         if !(self.common.alone && self.is_down()) {
-            self.timeline.notice(now, format!("not started: {what}"));
+            self.timeline.notice(now, format!("not started: {in_full}"));
         }
     }
 

@@ -51,11 +51,9 @@ impl Readiness {
         let server = match options.ready {
             _ if has_watchdog => Some(NotifyServer::bind()?),
             ReadyWhen::Notify => Some(NotifyServer::bind()?),
-            // Where there are no such sockets a program is known to be ready by its rest alone.
-            ReadyWhen::Auto => NotifyServer::bind().ok(),
-            ReadyWhen::Spawned | ReadyWhen::Exited | ReadyWhen::Probe(_) | ReadyWhen::Line(_) => {
-                None
-            }
+            ReadyWhen::Spawned => None,
+            // Where there are no such sockets it says nothing, and need not.
+            _ => NotifyServer::bind().ok(),
         };
         let checks = match &options.ready {
             ReadyWhen::Probe(target) => {

@@ -191,10 +191,7 @@ pub(super) fn open(
         Err(error) => {
             let moment = Moment {
                 at: 0.0,
-                what: match error.remedy() {
-                    Some(remedy) => format!("{error}; {remedy}"),
-                    None => error.to_string(),
-                },
+                what: error.in_full(),
                 notable: true,
             };
             observer.moment("winddown", &moment);
