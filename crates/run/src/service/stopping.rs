@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp as WallTime;
 use winddown_core::report::{RungRecord, Straggler, rounded};
-use winddown_core::{Climb, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
-use winddown_sys::Waitable;
+use winddown_core::{Climb, Clock, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
 use winddown_sys::event;
 use winddown_sys::process::{self, Child, Facts};
-use winddown_sys::tree::{Member, Tree};
+use winddown_sys::tree::Tree;
+use winddown_sys::{Monotonic, Waitable};
 
 use super::asking::Asking;
 use super::hook::Hook;
@@ -18,7 +18,7 @@ use crate::options::ServiceOptions;
 
 /// How long a kill waits for the kernel to take the processes away.
 const KILL_CONFIRM: Duration = Duration::from_secs(2);
-/// How often it kills what the tree started meanwhile.
+/// How long it waits at least before it kills what the tree started meanwhile.
 const KILL_AGAIN: Duration = Duration::from_millis(5);
 /// Of how many processes the evidence is kept.
 const MOST_EVIDENCE: usize = 8;
@@ -47,9 +47,8 @@ pub(crate) struct Stopping {
     ladder: Ladder,
     /// Until when the kill goes on, once it has begun.
     killing_until: Option<Timestamp>,
+    kill_again: Timestamp,
     rest_asked: bool,
-    /// What was found in the tree, and when: of large trees one look takes its time.
-    found: Option<(Timestamp, Vec<Member>)>,
 }
 
 impl Stopping {
@@ -76,8 +75,8 @@ impl Stopping {
             asking: None,
             ladder: Ladder::new(policy, begun),
             killing_until: None,
+            kill_again: Timestamp::NEVER,
             rest_asked: false,
-            found: None,
         }
     }
 
@@ -212,15 +211,26 @@ impl Stopping {
     }
 
     /// Kills what has appeared since the last round; when to do so again.
-    fn go_on_killing(&self, now: Timestamp, tree: &Tree) -> Timestamp {
+    fn go_on_killing(&mut self, now: Timestamp, tree: &Tree) -> Timestamp {
         match self.killing_until {
             Some(until) if now < until => {
-                // The proof tells what the system refused to kill.
-                let _ = tree.kill();
-                until.min(now + KILL_AGAIN)
+                if self.kill_again <= now {
+                    // The proof tells what the system refused to kill.
+                    let _ = self.kill(|| tree.kill());
+                }
+                until.min(self.kill_again)
             }
             _ => Timestamp::NEVER,
         }
+    }
+
+    /// Does `kill`. Those killed have as long to go as that took, since of large trees every look takes its time.
+    fn kill<T>(&mut self, kill: impl FnOnce() -> T) -> T {
+        let begun = Monotonic.now();
+        let killed = kill();
+        let done = Monotonic.now();
+        self.kill_again = done + done.since(begun).max(KILL_AGAIN);
+        killed
     }
 
     /// Goes on to the next rung where nobody heard the request.
@@ -268,22 +278,18 @@ impl Stopping {
                 Ok("sent".to_owned())
             }
             Rung::Capture => {
-                let members = tree.members()?;
-                for member in members.iter().take(MOST_EVIDENCE) {
+                for member in tree.some_members(MOST_EVIDENCE)? {
                     self.evidence
                         .extend(process::evidence(member.pid).map(|evidence| evidence.to_string()));
                 }
-                self.found = Some((now, members));
                 Ok(format!(
                     "{} written down",
                     count(self.evidence.len(), "process")
                 ))
             }
             Rung::KillTree => {
-                let members = match self.found.take() {
-                    Some((at, members)) if at == now => members,
-                    _ => tree.members().unwrap_or_default(),
-                };
+                self.killing_until = Some(now + KILL_CONFIRM);
+                let (members, killed) = self.kill(|| tree.kill_and_name());
                 for member in members {
                     self.stragglers.push(Straggler {
                         kind: "process".to_owned(),
@@ -292,8 +298,7 @@ impl Stopping {
                         count: 1,
                     });
                 }
-                self.killing_until = Some(now + KILL_CONFIRM);
-                tree.kill()?;
+                killed?;
                 Ok("killed".to_owned())
             }
             Rung::CtrlC => {

@@ -117,6 +117,22 @@ impl Ancestry {
 
     /// Every process of `tree`. Reaps, so that the many that have just been killed are not looked at again.
     pub(super) fn walk(&mut self, tree: TreeId) -> io::Result<Processes> {
+        self.visit(tree, usize::MAX, |_| (), |(), _, _| ())
+    }
+
+    /// `most` of the processes of `tree`.
+    pub(super) fn some(&mut self, tree: TreeId, most: usize) -> io::Result<Processes> {
+        self.visit(tree, most, |_| (), |(), _, _| ())
+    }
+
+    /// The same, calling `open` for what may be one before it is looked at, and `visit` for what is one once its children are known.
+    pub(super) fn visit<T>(
+        &mut self,
+        tree: TreeId,
+        most: usize,
+        open: impl Fn(u32) -> T,
+        mut visit: impl FnMut(T, u32, &Stat),
+    ) -> io::Result<Processes> {
         let own = std::process::id();
         let (leaders, inherited) = {
             let mut registry = registry::lock();
@@ -129,6 +145,10 @@ impl Ancestry {
         let mut next: Vec<(u32, u32)> = roots.map(|pid| (*pid, own)).collect();
         let mut found = Vec::new();
         while let Some((pid, parent)) = next.pop() {
+            if found.len() == most {
+                return Ok(found);
+            }
+            let opened = open(pid);
             let Ok(stat) = procfs::stat(pid) else {
                 continue;
             };
@@ -136,6 +156,7 @@ impl Ancestry {
             if stat.ppid == parent || stat.ppid == own {
                 let children = procfs::children_of(pid, &stat).into_iter();
                 next.extend(children.map(|child| (child, pid)));
+                visit(opened, pid, &stat);
                 found.push((pid, stat));
             }
         }

@@ -77,15 +77,29 @@ impl Tree {
         Ok(live.map(|(pid, stat)| member(pid, stat)).collect())
     }
 
+    pub(super) fn some_members(&self, most: usize) -> Result<Vec<Member>> {
+        let found = match &self.cgroup {
+            _ if !self.outlive.is_empty() => self.find().map(|(found, _)| found)?,
+            Some(cgroup) => stats(
+                cgroup
+                    .pids()
+                    .map_err(listing_failed)?
+                    .into_iter()
+                    .take(most),
+            ),
+            None => ancestry::lock()
+                .some(self.id, most)
+                .map_err(listing_failed)?,
+        };
+        let live = found.into_iter().filter(|(_, stat)| stat.is_live());
+        let members = live.map(|(pid, stat)| member(pid, stat));
+        Ok(members.take(most).collect())
+    }
+
     /// Its processes, and those in it that may outlive it.
     fn find(&self) -> Result<(Processes, Processes)> {
         let found = match &self.cgroup {
-            Some(cgroup) => cgroup.pids().map(|pids| {
-                let stats = pids
-                    .into_iter()
-                    .map(|pid| Some((pid, procfs::stat(pid).ok()?)));
-                stats.flatten().collect()
-            }),
+            Some(cgroup) => cgroup.pids().map(stats),
             None => ancestry::lock().walk(self.id),
         };
         let found = found.map_err(listing_failed)?;
@@ -168,12 +182,45 @@ impl Tree {
             if all && cgroup.kill().is_ok() {
                 return Ok(());
             }
+        } else if self.outlive.is_empty() {
+            return self.kill_on_a_walk().1;
         }
         let mut result = Ok(());
         for member in self.members()? {
             result = result.and(self.send(&member, Signal::Kill));
         }
         result
+    }
+
+    pub(super) fn kill_and_name(&self) -> (Vec<Member>, Result<()>) {
+        if self.cgroup.is_none() && self.outlive.is_empty() {
+            return self.kill_on_a_walk();
+        }
+        (self.members().unwrap_or_default(), self.kill())
+    }
+
+    /// Kills each process as soon as it is found, since of large trees every look takes its time. What was opened before it was looked
+    /// at is what was found, or has ended.
+    fn kill_on_a_walk(&self) -> (Vec<Member>, Result<()>) {
+        let mut result = Ok(());
+        let killed = ancestry::lock().visit(self.id, usize::MAX, open, |pidfd, pid, stat| {
+            let sent = match pidfd {
+                Ok(Some(pidfd)) => send(&pidfd, Signal::Kill, pid, &stat.name),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if result.is_ok() {
+                result = sent;
+            }
+        });
+        match killed {
+            Ok(found) => {
+                let live = found.into_iter().filter(|(_, stat)| stat.is_live());
+                let members = live.map(|(pid, stat)| member(pid, stat)).collect();
+                (members, result)
+            }
+            Err(error) => (Vec::new(), Err(listing_failed(error))),
+        }
     }
 
     pub(super) fn is_empty(&self) -> Result<bool> {
@@ -197,7 +244,7 @@ impl Tree {
 
     pub(super) fn remaining(&self) -> Option<Remaining> {
         let members = self.members().ok()?;
-        let open = |member: &Member| pidfd_open(pid(member)?, PidfdFlags::empty()).ok();
+        let open = |member: &Member| open(member.pid).ok().flatten();
         members.iter().find_map(open).map(Remaining)
     }
 
@@ -264,26 +311,16 @@ impl Tree {
 
     /// Opens first, checks then, sends last: what the descriptor refers to cannot change in between.
     fn send(&self, member: &Member, signal: Signal) -> Result<()> {
-        let number = signal::number(signal).ok_or(Error::NoSuchSignal(signal))?;
-        let pidfd = match pid(member).map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
-            None | Some(Err(Errno::SRCH)) => return Ok(()),
-            Some(opened) => opened.map_err(|error| Error::os("pidfd_open", error))?,
+        let Some(pidfd) = open(member.pid)? else {
+            return Ok(());
         };
         let still_member = match &self.cgroup {
             Some(cgroup) => cgroup.contains(member.pid),
             None => is_unchanged(member),
         };
-        if !still_member {
-            return Ok(());
-        }
-        // SAFETY: the number is that of a signal.
-        let raw = unsafe { rustix::process::Signal::from_raw_unchecked(number) };
-        match pidfd_send_signal(&pidfd, raw) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(error) => {
-                let what = format!("sending {signal} to {} ({})", member.name, member.pid);
-                Err(Error::os(what, error))
-            }
+        match still_member {
+            true => send(&pidfd, signal, member.pid, &member.name),
+            false => Ok(()),
         }
     }
 }
@@ -304,8 +341,39 @@ fn listing_failed(error: std::io::Error) -> Error {
     Error::os("listing the processes of a tree", error)
 }
 
-fn pid(member: &Member) -> Option<Pid> {
-    Pid::from_raw(member.pid.try_into().ok()?)
+/// A descriptor of the process with this number; `None` where there is none any more.
+fn open(pid: u32) -> Result<Option<OwnedFd>> {
+    let Some(pid) = pid.try_into().ok().and_then(Pid::from_raw) else {
+        return Ok(None);
+    };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => Ok(None),
+        opened => Ok(Some(
+            opened.map_err(|error| Error::os("pidfd_open", error))?,
+        )),
+    }
+}
+
+/// Whose process has ended is no error.
+fn send(pidfd: &OwnedFd, signal: Signal, pid: u32, name: &str) -> Result<()> {
+    let number = signal::number(signal).ok_or(Error::NoSuchSignal(signal))?;
+    // SAFETY: the number is that of a signal.
+    let raw = unsafe { rustix::process::Signal::from_raw_unchecked(number) };
+    match pidfd_send_signal(pidfd, raw) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => {
+            let what = format!("sending {signal} to {name} ({pid})");
+            Err(Error::os(what, error))
+        }
+    }
+}
+
+/// What the processes with these numbers are, where they are there still.
+fn stats(pids: impl IntoIterator<Item = u32>) -> Processes {
+    let stats = pids
+        .into_iter()
+        .map(|pid| Some((pid, procfs::stat(pid).ok()?)));
+    stats.flatten().collect()
 }
 
 fn member(pid: u32, stat: Stat) -> Member {

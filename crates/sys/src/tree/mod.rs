@@ -157,6 +157,15 @@ impl Tree {
         self.imp.signal_member(pid, signal)
     }
 
+    /// As [`Tree::members`], but not more than `most` of them: of large trees every look takes its time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tree::members`].
+    pub fn some_members(&self, most: usize) -> Result<Vec<Member>> {
+        self.imp.some_members(most)
+    }
+
     /// Sends every member a signal, and those too that appear while it is doing so, a few rounds long. Members that have
     /// ended meanwhile are no error.
     ///
@@ -177,6 +186,16 @@ impl Tree {
     /// [`Error::Os`](crate::Error::Os) if the system refuses the means for some member; the others are killed all the same.
     pub fn kill(&self) -> Result<()> {
         self.imp.kill()
+    }
+
+    /// Kills as [`Tree::kill`] does, and tells who the live members were. Without a cgroup or a job this takes one look, where listing and
+    /// killing them takes two.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tree::kill`], beside the members.
+    pub fn kill_and_name(&self) -> (Vec<Member>, Result<()>) {
+        self.imp.kill_and_name()
     }
 
     /// Whether nothing of it is known to be left. Cheaper than [`Tree::proof`], to be asked again and again; the answer may be

@@ -6,6 +6,7 @@ mod overhead;
 mod stop;
 mod storm;
 mod systemd;
+mod trees;
 
 use clap::ValueEnum;
 
@@ -23,6 +24,8 @@ pub(crate) enum What {
     Stop,
     /// How exactly the limit is kept at which a program is killed.
     Kill,
+    /// How long after its limit the stop of a large tree ends.
+    Trees,
     /// Memory and wake-ups with one idle program.
     Idle,
     /// Memory, start and stop of many programs.
@@ -51,6 +54,7 @@ pub(super) fn run(
             What::Overhead => overhead::measure(&peers, rounds * 2)?,
             What::Stop => stop::measure(&peers, rounds)?,
             What::Kill => kill::measure(&peers, rounds.div_ceil(40))?,
+            What::Trees => trees::measure(rounds.div_ceil(40))?,
             What::Idle => idle::measure(&peers, seconds)?,
             What::Many => many::measure(&peers, &[1, 200, children])?,
             What::Storm => storm::measure(&peers, seconds)?,
