@@ -180,18 +180,6 @@ impl ServiceOptions {
         }
     }
 
-    /// Whether its being ready is asked for over a socket that winddown keeps, where another run of it would answer as well.
-    pub(crate) fn is_ready_by_its_socket(&self) -> bool {
-        let ReadyWhen::Probe(target) = &self.ready else {
-            return false;
-        };
-        let port = target.port();
-        self.listen.iter().any(|it| match &it.address {
-            Some(ListenAddress::Tcp(address)) => Some(address.port()) == port,
-            _ => false,
-        })
-    }
-
     /// How to ask `target` about it, when it was started at `started`.
     ///
     /// # Errors
@@ -262,6 +250,20 @@ pub enum ReadyWhen {
     Line(LogPattern),
     /// When it has ended with a success: a program that does one thing.
     Exited,
+}
+
+impl ReadyWhen {
+    /// Whether it is asked for over one of these sockets, which winddown keeps: whoever has it may answer.
+    pub(crate) fn asks(&self, sockets: &[Listen]) -> bool {
+        let Self::Probe(target) = self else {
+            return false;
+        };
+        let port = target.port();
+        sockets.iter().any(|it| match &it.address {
+            Some(ListenAddress::Tcp(address)) => Some(address.port()) == port,
+            _ => false,
+        })
+    }
 }
 
 /// How it is seen whether a program that is ready is still well. One that is not is stopped, and counts as failed.

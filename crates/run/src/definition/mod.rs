@@ -408,6 +408,11 @@ mod tests {
                 2,
                 "in common with `a`",
             ),
+            (
+                "command = ['a']\nlisten = [{ address = '127.0.0.1:81' }]\nready.tcp = '127.0.0.1:81'",
+                3,
+                "a socket of winddown's",
+            ),
             ("[service.\"\"]\ncommand = [\"a\"]", 1, "the name is empty"),
             ("x = 1\n[service.a]\ncommand = [\"a\"]", 1, "unknown field"),
             (

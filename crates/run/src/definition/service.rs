@@ -24,7 +24,8 @@ use super::stop::Stop;
 use super::text;
 use crate::control::ControlOptions;
 use crate::environment::Template;
-use crate::options::ServiceOptions;
+use crate::options::{ReadyWhen, ServiceOptions};
+use crate::probe::ProbeTarget;
 use crate::signals::SignalMap;
 
 /// A program and how it is run.
@@ -146,6 +147,12 @@ impl Service {
         if self.nice.is_some() && self.priority.is_some() {
             let what = "`nice` and `priority` say the same: write one of them";
             return refuse("priority", what.to_owned());
+        }
+        let connects = matches!(self.ready.when, ReadyWhen::Probe(ProbeTarget::Tcp(_)));
+        if connects && self.ready.when.asks(&self.listen) {
+            let what = "this is a socket of winddown's, which takes connections before the program does: use `notify`, `http`, `log`, \
+                        `file` or `exec`";
+            return refuse("ready", what.to_owned());
         }
         let mut addresses: Vec<String> = self.addresses().collect();
         addresses.sort_unstable();

@@ -45,7 +45,7 @@ impl Service {
         if !matches!(&self.stage, Stage::Up(run) if run.state() == State::Running) {
             return Err(Error::NotReady(name()));
         }
-        if self.options.is_ready_by_its_socket() {
+        if self.options.ready.asks(&self.options.listen) {
             return Err(Error::OldWouldAnswer(name()));
         }
         self.restarts.forgive();
