@@ -207,13 +207,22 @@ fn wd_130_what_cannot_be_set_is_said_with_the_way_out() {
              hint: `stdin` is `null`, `inherit` or a file: make it, or name another one\n",
         ),
         (
+            "command = ['${EMPTY}']\nenvironment = { EMPTY = '' }",
+            2,
+            "error: the name of the program is empty, since all variables that it refers to are\n",
+        ),
+        (
             "affinity = '1000'",
-            125,
+            2,
             "hint: name processors that this machine has and that winddown itself may use\n",
         ),
     ] {
         place.write("wrong.env", "A=1\nB\n");
-        let end = run_definition(&place, &format!("command = ['true']\n{text}"));
+        let program = match text.starts_with("command") {
+            true => "",
+            false => "command = ['true']\n",
+        };
+        let end = run_definition(&place, &format!("{program}{text}"));
         assert_eq!(end.code(), Some(code), "{end:#?}");
         assert!(end.stderr.ends_with(stderr), "{end:#?}");
     }

@@ -146,6 +146,12 @@ impl Error {
             {
                 exit::NOT_PERMITTED
             }
+            // Such as processors that this machine does not have.
+            Self::System(winddown_sys::Error::Setting { source, .. })
+                if source.kind() == io::ErrorKind::InvalidInput =>
+            {
+                exit::USAGE
+            }
             Self::System(
                 winddown_sys::Error::NoSuchAccount { .. } | winddown_sys::Error::Directory { .. },
             )

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use winddown_sys::notify::MANAGER_VARIABLES;
 use winddown_sys::process::{Account, EnvChange, Group, Settings, SpawnOptions, Stream};
 
-use crate::environment::{self, EnvironmentFile, Template, Variables};
+use crate::environment::{self, EnvironmentError, EnvironmentFile, Template, Variables};
 use crate::error::Error;
 use crate::options::ServiceOptions;
 
@@ -128,8 +128,12 @@ impl Surroundings {
                 at => format!("argument {at} of the command"),
             })
         };
-        let words: Result<_, _> = command.iter().enumerate().map(word).collect();
-        Ok(words?)
+        let words: Result<Vec<OsString>, _> = command.iter().enumerate().map(word).collect();
+        let words = words?;
+        match words.first() {
+            Some(program) if program.is_empty() => Err(EnvironmentError::NoProgram.into()),
+            _ => Ok(words),
+        }
     }
 
     /// What starts `command` there.

@@ -106,10 +106,12 @@ fn plain(message: &str) -> String {
     };
     let expected = match expected {
         "a string" | "path string" => "a text in quotes",
-        "a sequence" => "a list, such as [\"./orders\", \"--port\", \"8080\"]",
+        "a sequence" => "a list, such as [\"a\", \"b\"]",
         "a map" => "a table",
         "a boolean" => "true or false",
-        "usize" | "u64" | "u32" | "u16" => "a whole number of 0 or more",
+        "usize" | "u64" | "u32" | "u16" if found.contains('-') => "a whole number of 0 or more",
+        "usize" | "u64" | "u32" | "u16" if found.starts_with("integer") => "a smaller number",
+        "usize" | "u64" | "u32" | "u16" => "a whole number",
         "any valid TOML value" => "a smaller number",
         other => other,
     };

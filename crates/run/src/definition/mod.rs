@@ -337,6 +337,12 @@ mod tests {
                 21,
                 "a smaller number",
             ),
+            (
+                "restart = { limit = { starts = 99999999999, within = \"1s\" } }",
+                2,
+                32,
+                "a smaller number",
+            ),
             ("[stop]\ntimeout = 30", 3, 11, "write \"30s\""),
             ("[stop]\ntimeout = 1.5", 3, 11, "write \"1.5s\""),
             ("[stop]\ntimeout = -3", 3, 11, "`-3` is negative"),

@@ -96,6 +96,9 @@ pub enum EnvironmentError {
         /// What is wrong, and in which line.
         source: ParseError,
     },
+    /// Nothing is left of the program's name once its variables are put in.
+    #[error("the name of the program is empty, since all variables that it refers to are")]
+    NoProgram,
     /// A text refers to a variable that is not there.
     #[error("{place} refers to ${{{name}}}, and there is no variable {name}")]
     NoSuchVariable {
