@@ -42,6 +42,8 @@ pub(crate) enum Output {
 }
 
 #[derive(Debug, Subcommand)]
+// Only the verb that is asked for is made. What a flattened struct says of itself would be its verb's text then: it is no doc comment.
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// Run a program so that every stop request reaches it and nothing of it is left behind
     #[command(long_about = RUN_ABOUT)]
@@ -230,7 +232,7 @@ pub(crate) struct HistoryArgs {
     pub(crate) state: StateArgs,
 }
 
-/// Where state is kept.
+// Where state is kept.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StateArgs {
     /// Where the reports of stops are kept [default: the system's place, see `winddown history --help`]
@@ -238,7 +240,7 @@ pub(crate) struct StateArgs {
     pub(crate) state_directory: Option<PathBuf>,
 }
 
-/// What the program is started with.
+// What the program is started with.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ProcessArgs {
     /// The directory to start the program in; its own relative path begins there
@@ -258,7 +260,7 @@ pub(crate) struct ProcessArgs {
     pub(crate) user: Option<String>,
 }
 
-/// How to stop.
+// How to stop.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StopArgs {
     /// How long the whole stop may take before the program is killed [default: 30s]

@@ -53,7 +53,7 @@ With --output json each line is a JSON object of its own.";
 pub(crate) const ROTATE_LOGS_ABOUT: &str = "\
 Set aside the files that the output of a service goes to, and begin new ones; what [logs] says of old files holds for them.";
 
-/// Which winddown to ask.
+// Which winddown to ask.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ControlArgs {
     /// The control socket to use [default: the only one in the usual place]
