@@ -32,6 +32,24 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
+impl Cli {
+    /// `winddown run -- PROGRAM...`, as it stands in most images, needs no parser: to make one takes 0.2 ms of a start.
+    pub(crate) fn without_flags(words: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let mut words = words.into_iter().skip(1);
+        if words.next()? != "run" || words.next()? != "--" {
+            return None;
+        }
+        let run = RunArgs {
+            command: words.collect(),
+            ..RunArgs::default()
+        };
+        (!run.command.is_empty()).then_some(Self {
+            output: Output::Text,
+            verb: Verb::Run(run),
+        })
+    }
+}
+
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -121,7 +139,7 @@ gives (StateDirectory=); else /var/lib/winddown for root (/var/db/winddown outsi
 
 Times are in UTC.";
 
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct RunArgs {
     /// Read the definition of the program from this file; flags given here win over it
     #[arg(long, value_name = "FILE")]
@@ -233,7 +251,7 @@ pub(crate) struct HistoryArgs {
 }
 
 // Where state is kept.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct StateArgs {
     /// Where the reports of stops are kept [default: the system's place, see `winddown history --help`]
     #[arg(long, value_name = "DIRECTORY")]
@@ -241,7 +259,7 @@ pub(crate) struct StateArgs {
 }
 
 // What the program is started with.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ProcessArgs {
     /// The directory to start the program in; its own relative path begins there
     #[arg(long, value_name = "DIRECTORY")]
@@ -261,7 +279,7 @@ pub(crate) struct ProcessArgs {
 }
 
 // How to stop.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct StopArgs {
     /// How long the whole stop may take before the program is killed [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -358,4 +376,32 @@ fn exit_codes() -> String {
         text += &format!("  {:>3}  {}\n", code.code, code.meaning);
     }
     text + "  `run` ends as its program did: with its code, or by its signal, which shells show as 128 + n."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_flags_it_is_as_the_parser_has_it() {
+        let plain = |words: &[&str]| Cli::without_flags(words.iter().map(Into::into));
+        for command in [&["true"][..], &["sh", "-c", "--", "--output", ""], &[""]] {
+            let words = [&["winddown", "run", "--"], command].concat();
+            let parsed = Cli::try_parse_from(&words).unwrap();
+            assert_eq!(
+                format!("{:?}", plain(&words).unwrap()),
+                format!("{parsed:?}")
+            );
+        }
+        for words in [
+            &["winddown"][..],
+            &["winddown", "run"],
+            &["winddown", "run", "--"],
+            &["winddown", "run", "true"],
+            &["winddown", "run", "-i", "--", "true"],
+            &["winddown", "rehearse", "--", "true"],
+        ] {
+            assert!(plain(words).is_none(), "{words:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod live;
 mod output;
 mod verb;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,7 +18,8 @@ use crate::output::{Problem, refuse};
 
 fn main() -> ExitCode {
     winddown_sys::courier::serve();
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let cli = Cli::without_flags(env::args_os())
+        .unwrap_or_else(|| Cli::try_parse().unwrap_or_else(|error| refuse(&error)));
     let result = match cli.verb {
         Verb::Run(args) => verb::run::main(args, cli.output),
         Verb::Rehearse(args) => verb::rehearse::main(args, cli.output),

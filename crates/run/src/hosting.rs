@@ -118,12 +118,14 @@ fn supervise_all(
     observer: &Rc<RefCell<Box<dyn Observer>>>,
 ) -> Result<Outcome, Error> {
     // Where this ends with an error, it kills what is left.
-    let guard = Guard::start()?;
+    let guard = Rc::new(Guard::start()?);
     // Nothing has to be waited for yet.
     options.look_up();
     let requests = Requests::attach(controls)?;
-    let outcome = Supervisor::run(options, host, &requests, observer)?;
-    guard.dismiss();
+    let outcome = Supervisor::run(options, host, &requests, observer, Rc::clone(&guard))?;
+    if let Some(guard) = Rc::into_inner(guard) {
+        guard.dismiss();
+    }
     Ok(outcome)
 }
 

@@ -278,7 +278,7 @@ fn an_abandoned_cgroup_is_removed_by_the_next_supervisor() {
         assert!(group.is_dir());
         let mut other = held(&census, false, |_, _| drop(new_tree()));
         other.expect("ready");
-        assert!(!group.exists());
+        wait_until("the guard has cleaned up", || !group.exists());
         let kept = group_of(other.pid()).unwrap();
         // That of a live one stays.
         let mut third = held(&census, false, |_, _| drop(new_tree()));

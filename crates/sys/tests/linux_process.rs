@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use winddown_core::Signal;
 use winddown_sys::process::{
-    Child, EnvChange, Exit, Group, Runtime, SpawnOptions, State, Stream, evidence, facts, spawn,
+    Child, EnvChange, Exit, Facts, Group, Runtime, SpawnOptions, State, Stream, evidence, facts,
+    glance, spawn,
 };
 use winddown_sys::{Error, signal, wait_any};
 use winddown_testkit::{Census, Watchdog};
@@ -392,10 +393,28 @@ fn facts_tell_how_signals_are_treated() {
     assert!(!about.init && about.blocked.is_empty() && about.runtime.is_none());
     assert!(about.takes_default(Signal::Usr1));
     assert!(!about.takes_default(Signal::Hup) && !about.takes_default(Signal::Term));
+    let about = of_signals(&about);
+    for signals in [&[Signal::Term][..], &[Signal::Term, Signal::Usr1]] {
+        let seen = glance(child.pid(), signals).unwrap();
+        // It has one thread.
+        assert_eq!(of_signals(&seen.into_facts()), about);
+    }
+    let last = glance(child.pid(), &[Signal::Term]).unwrap();
     // The sleep is in the same session, which is the shell's own.
     kill_group(&child);
     end_of(&child);
     assert_eq!(facts(child.pid()), None);
+    assert!(glance(child.pid(), &[Signal::Term]).is_none());
+    // Also when it has gone.
+    assert_eq!(of_signals(&last.into_facts()), about);
+}
+
+/// All but what it is doing at the moment.
+fn of_signals(about: &Facts) -> Facts {
+    Facts {
+        state: State::Unknown,
+        ..about.clone()
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `winddown run`.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, stderr, stdout};
+use std::io::{self, IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,6 +47,7 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
 fn prepare(args: RunArgs, output: Output) -> Result<(RunOptions, ReportWriter), Problem> {
     let mut writer = ReportWriter {
         several: false,
+        somebody_looks: stderr().is_terminal(),
         history: history::history(&args.state),
         warned: false,
         file: args.report.clone(),
@@ -219,11 +220,13 @@ struct ReportWriter {
     several: bool,
     /// Where a person sees what is waited for; nowhere while the terminal is the program's.
     live: Option<LiveLine>,
+    /// Whether standard error is a terminal.
+    somebody_looks: bool,
 }
 
 impl Observer for ReportWriter {
     fn moment(&mut self, service: &str, moment: &Moment) {
-        if moment.notable || (stderr().is_terminal() && self.output == Output::Text) {
+        if moment.notable || (self.somebody_looks && self.output == Output::Text) {
             let whose = match self.several {
                 true => format!("{service}: "),
                 false => String::new(),
@@ -234,7 +237,7 @@ impl Observer for ReportWriter {
     }
 
     fn looks_on(&self) -> bool {
-        self.live.is_some() && self.output == Output::Text && stderr().is_terminal()
+        self.live.is_some() && self.output == Output::Text && self.somebody_looks
     }
 
     fn waits(&mut self, for_what: Option<&str>) {
@@ -266,7 +269,7 @@ impl Observer for ReportWriter {
             if let Err(problem) = print(&json()) {
                 problem.report();
             }
-        } else if stderr().is_terminal() || report.verdict != Verdict::Graceful {
+        } else if self.somebody_looks || report.verdict != Verdict::Graceful {
             let (level, event) = match report.verdict {
                 Verdict::Forced => (Level::Warning, record::FORCED),
                 _ => (Level::Error, record::OTHER),
@@ -285,6 +288,7 @@ fn end_as(outcome: &Outcome) -> ExitCode {
     if let Some(signal) = outcome.died_of() {
         winddown_sys::signal::die_of(signal);
     }
-    // The whole code where the system has room for more than a byte.
-    std::process::exit(outcome.exit_code())
+    let _ = stdout().flush();
+    // Nobody waits for what is done with memory that is gone at once. The whole code where the system has room for more than a byte.
+    winddown_sys::exit_now(outcome.exit_code())
 }

@@ -10,7 +10,7 @@ use super::ended::Ended;
 use super::hook::{self, Event, Hook};
 use super::run::{Run, StopRequest};
 use super::sockets::Sockets;
-use super::{Service, Stage};
+use super::{Common, Service, Stage};
 use crate::error::Error;
 
 impl Service {
@@ -250,6 +250,10 @@ impl Service {
         let Stage::Up(run) = mem::replace(&mut self.stage, Stage::Down(Standing::Down)) else {
             return;
         };
+        if run.is_empty() && self.is_last() {
+            // Its end takes as long as what is left to be done.
+            self.common.guard.release();
+        }
         let ended = Box::new(run.conclude(now));
         self.before_next = None;
         self.post_start = None;
@@ -266,6 +270,17 @@ impl Service {
             Some(hook) => self.stage = Stage::PostStop(hook, ended),
             None => self.finish(ended, now),
         }
+    }
+
+    /// Whether no program is started any more by anybody.
+    fn is_last(&self) -> bool {
+        let Common { alone, ending, .. } = &*self.common;
+        *alone
+            && ending.get()
+            && self.options.hooks.post_stop.is_none()
+            && self.next.is_none()
+            && self.replaced.is_empty()
+            && self.on_failure.is_none()
     }
 
     fn after_post_stop(&mut self, end: &hook::HookEnd, now: Timestamp) {

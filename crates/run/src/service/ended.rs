@@ -71,7 +71,8 @@ pub(super) fn stopped_without_a_run(
 impl Run {
     /// Judges and reports; for a run whose state is `Stopped`.
     pub(super) fn conclude(mut self, now: Timestamp) -> Ended {
-        let stop = self.stop.take().expect("only a stop ends a run");
+        let mut stop = self.stop.take().expect("only a stop ends a run");
+        stop.tell(&self.timeline, now);
         let exit = self
             .exit
             .unwrap_or(Exit::Code(i32::from(exit::FORCED.code)));
@@ -81,9 +82,9 @@ impl Run {
                 exit,
                 signal: stop.signal,
                 number: signal::number(stop.signal),
-                facts: stop.facts.as_ref(),
                 said_stopping: self.ready.said_stopping,
                 killed: stop.has_killed(),
+                facts: stop.facts(),
             })
         } else {
             ended_by_itself(exit, stop.has_killed(), self.rehearsal)

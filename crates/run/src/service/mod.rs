@@ -14,7 +14,7 @@ mod status;
 mod stopping;
 mod wishes;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use winddown_core::order::Standing;
 use winddown_core::restart::Restarts;
 use winddown_core::{Signal, State, Timestamp};
 use winddown_sys::Waitable;
+use winddown_sys::guard::Guard;
 
 use crate::error::Error;
 use crate::logs::{Captured, Logs};
@@ -32,6 +33,7 @@ pub(crate) use ended::Ended;
 pub(crate) use run::StopRequest;
 pub(crate) use saying::News;
 pub(crate) use sockets::Inherited;
+pub(crate) use stopping::name;
 
 use hook::Hook;
 use run::Run;
@@ -44,6 +46,9 @@ pub(crate) struct Common {
     /// Whether there is only one service.
     pub(crate) alone: bool,
     pub(crate) rehearsal: bool,
+    /// Whether everything is being stopped: nothing is started again.
+    pub(crate) ending: Cell<bool>,
+    pub(crate) guard: Rc<Guard>,
 }
 
 /// A service, from its first start to its last end.

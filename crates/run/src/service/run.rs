@@ -17,7 +17,7 @@ use super::hook::{Event, Hook};
 use super::ready::Readiness;
 use super::saying::Sayings;
 use super::sockets::Sockets;
-use super::stopping::Stopping;
+use super::stopping::{Stopping, name};
 use crate::error::Error;
 use crate::logs::{Capture, Captured, Subscription};
 use crate::options::{ReadyWhen, ServiceOptions};
@@ -256,6 +256,11 @@ impl Run {
         self.state == State::Stopped && !hook && drained
     }
 
+    /// Whether it is known that nothing of it is left.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.empty
+    }
+
     /// Whether the last of its output is being written.
     pub(super) const fn is_draining(&self) -> bool {
         self.is_draining
@@ -393,6 +398,14 @@ impl Run {
             _ => {}
         }
         let signal = policy.signal();
+        let asked_by: Vec<Signal> = policy
+            .ladder
+            .iter()
+            .filter_map(|(rung, _)| match rung {
+                Rung::Signal(signal) | Rung::SignalTree(signal) => Some(*signal),
+                _ => None,
+            })
+            .collect();
         let reserve = Event::PostStop.time(&self.options).min(policy.timeout / 4);
         policy.timeout -= reserve;
         let mut stop = Stopping::new(&policy, origin, now, signal, reserve);
@@ -401,13 +414,16 @@ impl Run {
             stop.tighten(until);
         }
         if self.exit.is_none() {
-            let mut facts = vec![("WINDDOWN_PID".to_owned(), self.child.pid().to_string())];
-            facts.push(("WINDDOWN_ASKED_BY".to_owned(), stop.origin.to_string()));
-            let limit = now + stop.deadline().since(now) / 2;
-            stop.hook = Hook::start(Event::PreStop, &self.options, facts, limit, now);
-            stop.facts = process::facts(self.child.pid());
-            self.timeline
-                .add(now, format!("asked to stop by {}", stop.origin));
+            if self.options.hooks.pre_stop.is_some() {
+                stop.tell(&self.timeline, now);
+                let mut facts = vec![("WINDDOWN_PID".to_owned(), self.child.pid().to_string())];
+                facts.push(("WINDDOWN_ASKED_BY".to_owned(), stop.origin.to_string()));
+                let limit = now + stop.deadline().since(now) / 2;
+                stop.hook = Hook::start(Event::PreStop, &self.options, facts, limit, now);
+            }
+            stop.glance = process::glance(self.child.pid(), &asked_by);
+        } else {
+            stop.told = true;
         }
         self.stop = Some(Box::new(stop));
         self.health = None;
@@ -421,9 +437,10 @@ impl Run {
             stop.tighten(until);
         }
         if stop.also.len() < MOST_ASKED {
-            let origin = &request.arrival.origin;
+            let mut origin = request.arrival.origin.clone();
+            name(&mut origin);
             self.timeline.add(now, format!("asked again by {origin}"));
-            stop.also.push(origin.clone());
+            stop.also.push(origin);
         }
     }
 
@@ -453,8 +470,11 @@ impl Run {
             self.exit.is_none(),
             &self.tree,
         );
+        // It has been asked, and does not wait for this.
+        stop.tell(&self.timeline, now);
         self.timeline
             .add_rungs(now, &stop.rungs[before..], stop.deadline());
+        stop.facts();
         if next == Timestamp::NEVER && self.exit.is_some() {
             // The last rung was the kill, which has gone on for as long as it may.
             self.apply(Input::Expired, None, now);

@@ -5,16 +5,16 @@ use std::time::Duration;
 use jiff::Timestamp as WallTime;
 use winddown_core::report::{RungRecord, Straggler, rounded};
 use winddown_core::{Climb, Clock, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
-use winddown_sys::event;
-use winddown_sys::process::{self, Child, Facts};
+use winddown_sys::process::{self, Child, Facts, Glance};
 use winddown_sys::tree::Tree;
-use winddown_sys::{Monotonic, Waitable};
+use winddown_sys::{Monotonic, Waitable, event, signal};
 
 use super::asking::Asking;
 use super::hook::Hook;
 use super::status::countdown;
 use crate::error::Error;
 use crate::options::ServiceOptions;
+use crate::timeline::Timeline;
 
 /// How long a kill waits for the kernel to take the processes away.
 const KILL_CONFIRM: Duration = Duration::from_secs(2);
@@ -22,6 +22,13 @@ const KILL_CONFIRM: Duration = Duration::from_secs(2);
 const KILL_AGAIN: Duration = Duration::from_millis(5);
 /// Of how many processes the evidence is kept.
 const MOST_EVIDENCE: usize = 8;
+
+/// Finds out the name of the process that asked, if that was not done.
+pub(crate) fn name(origin: &mut Origin) {
+    if origin.name.is_none() {
+        origin.name = origin.pid.and_then(signal::sender_name);
+    }
+}
 
 /// A stop under way.
 pub(crate) struct Stopping {
@@ -33,8 +40,10 @@ pub(crate) struct Stopping {
     pub(crate) signal: Signal,
     /// The process that it named as its main one.
     pub(super) main: Option<u32>,
-    /// What was known of the program before it was asked.
-    pub(crate) facts: Option<Facts>,
+    /// What was seen of the program before it was asked.
+    pub(crate) glance: Option<Glance>,
+    /// The same, once it was asked.
+    facts: Option<Facts>,
     pub(crate) rungs: Vec<RungRecord>,
     pub(crate) stragglers: Vec<Straggler>,
     pub(crate) evidence: Vec<String>,
@@ -49,6 +58,8 @@ pub(crate) struct Stopping {
     killing_until: Option<Timestamp>,
     kill_again: Timestamp,
     rest_asked: bool,
+    /// Whether the timeline has who asked, or need not have it.
+    pub(super) told: bool,
 }
 
 impl Stopping {
@@ -66,6 +77,7 @@ impl Stopping {
             at: WallTime::now(),
             signal,
             main: None,
+            glance: None,
             facts: None,
             rungs: Vec::new(),
             stragglers: Vec::new(),
@@ -77,6 +89,7 @@ impl Stopping {
             killing_until: None,
             kill_again: Timestamp::NEVER,
             rest_asked: false,
+            told: false,
         }
     }
 
@@ -133,6 +146,23 @@ impl Stopping {
             }
             Some(_) => format!("{doing}, {end} until {}", Rung::KillTree),
         }
+    }
+
+    /// Tells who asked, once. Where nothing needs it earlier this comes after the program was asked, which does not wait for it.
+    pub(super) fn tell(&mut self, timeline: &Timeline, now: Timestamp) {
+        if !self.told {
+            self.told = true;
+            name(&mut self.origin);
+            timeline.add(now, format!("asked to stop by {}", self.origin));
+        }
+    }
+
+    /// What was known of the program before it was asked. What can be looked at later is looked at now.
+    pub(crate) fn facts(&mut self) -> Option<&Facts> {
+        if let Some(glance) = self.glance.take() {
+            self.facts = Some(glance.into_facts());
+        }
+        self.facts.as_ref()
     }
 
     /// Whether something had to be killed.

@@ -7,7 +7,7 @@ mod reload;
 mod telling;
 mod warnings;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use winddown::host::Host;
 use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
 use winddown_core::{Arrival, Clock, Lease, Mechanism, Signal, Timestamp, host_share};
+use winddown_sys::guard::Guard;
 use winddown_sys::{Monotonic, Poller, listen, memory, tree};
 
 use crate::error::Error;
@@ -22,7 +23,7 @@ use crate::logs::Logs;
 use crate::options::{Reread, RunOptions, StopWhen};
 use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
-use crate::service::{Common, News, Service, StopRequest};
+use crate::service::{Common, News, Service, StopRequest, name};
 use crate::signals::{SignalAction, SignalMap};
 use crate::timeline::{Observer, Timeline};
 use control::Control;
@@ -120,6 +121,7 @@ impl<'a> Supervisor<'a> {
         host: &'a mut dyn Host,
         requests: &Requests,
         observer: &Rc<RefCell<Box<dyn Observer>>>,
+        guard: Rc<Guard>,
     ) -> Result<Outcome, Error> {
         let services = options.services.iter();
         let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
@@ -131,6 +133,8 @@ impl<'a> Supervisor<'a> {
             logs: Logs::new(options.console, warnings.warn())?,
             alone: options.services.len() == 1,
             rehearsal: options.stop_when.is_some(),
+            ending: Cell::new(false),
+            guard,
         });
         let now = Monotonic.now();
         let mut services: Vec<Service> = options
@@ -364,7 +368,12 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn request_stop(&mut self, arrival: Arrival, now: Timestamp) {
+    fn request_stop(&mut self, mut arrival: Arrival, now: Timestamp) {
+        let runs = |service: &Service| service.started().is_some();
+        if !(self.common.alone && self.stop.is_none() && self.services.iter().all(runs)) {
+            // Who asked may be gone when it is needed. A program that is asked at once is asked before: see `Stopping::tell`.
+            name(&mut arrival.origin);
+        }
         let limit = self.host.limit(&arrival.origin.mechanism);
         let patience = limit.map(|limit| now + host_share(limit));
         let ask_by = match &arrival.origin.mechanism {
@@ -394,6 +403,7 @@ impl<'a> Supervisor<'a> {
                     service.hurry(&request, now);
                 }
                 self.stop = Some(stop);
+                self.common.ending.set(true);
             }
             Some(stop) => {
                 stop.deadline = earlier(stop.deadline, patience);
@@ -453,6 +463,8 @@ impl<'a> Supervisor<'a> {
                 Some(Err(_)) | None => {}
             }
         }
+        // An error above leaves it to the guard to kill what is left.
+        self.common.guard.release();
         Ok(Outcome::new(ended, not_started))
     }
 }

@@ -2,16 +2,20 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use libc::c_int;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, pidfd_send_signal,
+};
 
 use crate::process::{procfs, registry};
 use crate::tree::{Group, mark};
@@ -22,28 +26,37 @@ const NAME: &CStr = c"winddown-guard";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two rounds of killing.
 const PAUSE: Duration = Duration::from_millis(2);
+/// After this the start of what is guarded is over.
+const SETTLED: Duration = Duration::from_millis(100);
 /// How many rounds in a row must find nothing: in one, something may have appeared behind its back.
 const QUIET_ROUNDS: u32 = 2;
 
-/// `None` as process 1, which needs no guard.
 #[derive(Debug)]
-pub(super) struct Guard(Option<Watcher>);
+pub(super) struct Guard {
+    /// `None` as process 1, which needs no guard.
+    watcher: Option<Watcher>,
+    /// That of the trees: it is the guard that removes it after a kill.
+    group: Option<Arc<Group>>,
+}
 
 #[derive(Debug)]
 struct Watcher {
     pid: Pid,
     pipe: File,
-    /// That of the trees: it is the guard that removes it after a kill.
-    _group: Option<Arc<Group>>,
+    released: AtomicBool,
 }
 
 impl Guard {
     pub(super) fn start() -> Result<Self> {
+        let group = Group::of_this_process().ok();
         if std::process::id() == 1 {
-            return Ok(Self(None));
+            if let Some(group) = &group {
+                Group::remove_abandoned_beside(group.directory());
+            }
+            let watcher = None;
+            return Ok(Self { watcher, group });
         }
         has_one_thread()?;
-        let group = Group::of_this_process().ok();
         let own = mark::of_this_process();
         let (reader, writer) = pipe::pair(0)?;
         // It has its name, and no signal reaches it, from the beginning.
@@ -63,27 +76,41 @@ impl Guard {
                 let pid = pid.expect("this is the process that has forked");
                 // Of no tree.
                 registry::lock().inherit(pid.as_raw_nonzero().get().unsigned_abs(), None);
-                Ok(Self(Some(Watcher {
+                let watcher = Watcher {
                     pid,
                     pipe: writer,
-                    _group: group,
-                })))
+                    released: AtomicBool::new(false),
+                };
+                Ok(Self {
+                    watcher: Some(watcher),
+                    group,
+                })
+            }
+        }
+    }
+
+    pub(super) fn release(&self) {
+        if let Some(watcher) = &self.watcher {
+            if !watcher.released.swap(true, Ordering::Relaxed) {
+                // A child that was not waited for, so that the number is nobody else's.
+                let _ = kill_process(watcher.pid, Signal::KILL);
             }
         }
     }
 
     pub(super) fn dismiss(mut self) {
-        if let Some(mut watcher) = self.0.take() {
-            // One that is gone needs no word.
-            let _ = watcher.pipe.write_all(b".");
-            watcher.reap();
+        self.release();
+        // Meanwhile it ends.
+        drop(self.group.take());
+        if let Some(watcher) = self.watcher.take() {
+            wait_for(watcher.pid);
         }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(watcher) = self.0.take() {
+        if let Some(watcher) = self.watcher.take() {
             watcher.reap();
         }
     }
@@ -92,7 +119,7 @@ impl Drop for Guard {
 impl Watcher {
     /// Closes the pipe and waits for the end of the guard.
     fn reap(self) {
-        let Self { pid, pipe, _group } = self;
+        let Self { pid, pipe, .. } = self;
         drop(pipe);
         if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
             let patience = Timespec::try_from(PATIENCE + Duration::from_secs(1)).ok();
@@ -100,15 +127,18 @@ impl Watcher {
             let _ = rustix::io::retry_on_intr(|| poll(&mut end, patience.as_ref()));
             let _ = pidfd_send_signal(&pidfd, Signal::KILL);
         }
-        let wclone = WaitOptions::from_bits_retain(libc::__WCLONE as u32);
-        let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), wclone));
-        registry::lock().forget(pid.as_raw_nonzero().get().unsigned_abs());
+        wait_for(pid);
     }
 }
 
+fn wait_for(pid: Pid) {
+    let wclone = WaitOptions::from_bits_retain(libc::__WCLONE as u32);
+    let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), wclone));
+    registry::lock().forget(pid.as_raw_nonzero().get().unsigned_abs());
+}
+
 fn has_one_thread() -> Result<()> {
-    let threads = procfs::threads(std::process::id());
-    match threads.map_err(Error::Proc)?.len() {
+    match procfs::own_threads().map_err(Error::Proc)? {
         1 => Ok(()),
         several => Err(Error::Unsupported {
             what: format!("a guard in a process with {several} threads"),
@@ -139,6 +169,11 @@ fn watch(mut pipe: File, own: &str, group: Option<&Path>) -> ! {
         let _ = rustix::process::chdir("/");
         close_all_but(&pipe);
         memory::give_back_code();
+        if let Some(group) = group.filter(|_| is_quiet(&pipe, SETTLED)) {
+            // Here and now, since nobody waits for it.
+            Group::remove_abandoned_beside(group);
+            memory::give_back_code();
+        }
         // The end of the pipe means that nobody lives who could have written to it.
         if let Ok(0) = pipe.read(&mut [0]) {
             sweep(own, group);
@@ -148,11 +183,29 @@ fn watch(mut pipe: File, own: &str, group: Option<&Path>) -> ! {
     unsafe { libc::_exit(0) }
 }
 
+/// Whether nothing happens for so long.
+fn is_quiet(pipe: &File, time: Duration) -> bool {
+    let timeout = Timespec::try_from(time).ok();
+    matches!(
+        poll(&mut [PollFd::new(pipe, PollFlags::IN)], timeout.as_ref()),
+        Ok(0)
+    )
+}
+
 /// Also standard output and error: whoever reads what the other process wrote waits for their end.
 fn close_all_but(kept: &File) {
+    let kept = kept.as_raw_fd();
+    // SAFETY: nothing in this process uses any other descriptor from here on.
+    let close = |first: c_int, last: c_int| unsafe {
+        first > last || libc::syscall(libc::SYS_close_range, first, last, 0) == 0
+    };
+    if close(0, kept - 1) && close(kept + 1, c_int::MAX) {
+        return;
+    }
+    // Linux before 5.9.
     for descriptor in procfs::numbers_in("/proc/self/fd").unwrap_or_default() {
-        if i64::from(descriptor) != i64::from(kept.as_raw_fd()) {
-            // SAFETY: nothing in this process uses any other descriptor from here on.
+        if i64::from(descriptor) != i64::from(kept) {
+            // SAFETY: as above.
             unsafe { libc::close(descriptor as libc::c_int) };
         }
     }

@@ -45,7 +45,13 @@ impl Guard {
         imp::Guard::start().map(|imp| Self { imp })
     }
 
-    /// Ends the guard. Whatever this process started lives on.
+    /// Lets the guard go and does not wait for its end, which [`Guard::dismiss`] does: for what can be done meanwhile, once nothing
+    /// is left and nothing is started any more.
+    pub fn release(&self) {
+        self.imp.release();
+    }
+
+    /// Ends the guard, and waits for its end. Whatever this process started lives on.
     pub fn dismiss(self) {
         self.imp.dismiss();
     }

@@ -10,5 +10,7 @@ impl Guard {
         Ok(Self)
     }
 
+    pub(super) fn release(&self) {}
+
     pub(super) fn dismiss(self) {}
 }

@@ -42,10 +42,14 @@ impl Environment {
     pub fn take() -> &'static Self {
         static TAKEN: OnceLock<Environment> = OnceLock::new();
         TAKEN.get_or_init(|| {
-            let variables = MANAGER_VARIABLES
+            let variables: BTreeMap<_, _> = MANAGER_VARIABLES
                 .iter()
                 .filter_map(|name| Some((*name, env::var_os(name)?)))
                 .collect();
+            if variables.is_empty() {
+                let removed = true;
+                return Self { variables, removed };
+            }
             let removed = super::imp::environment_is_ours();
             if removed {
                 for name in MANAGER_VARIABLES {

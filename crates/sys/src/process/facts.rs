@@ -1,6 +1,7 @@
 //! What the system says about any process: how it treats signals, what it runs on, what it is doing.
 
 use std::fmt;
+use std::fs::File;
 
 use winddown_core::Signal;
 
@@ -110,6 +111,36 @@ impl Facts {
 #[must_use]
 pub fn facts(pid: u32) -> Option<Facts> {
     imp::facts(pid)
+}
+
+/// What was seen of a process just before it was asked by a signal. What its executable file tells is looked at in
+/// [`Glance::into_facts`], also after the process has ended, so that the process does not wait for it.
+#[derive(Debug)]
+pub struct Glance {
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    facts: Facts,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    executable: Option<File>,
+}
+
+/// Looks at a process that is about to be asked by one of `signals`. `None` as for [`facts()`].
+///
+/// Where it has handlers for all of them, nobody asks what its other threads block or wait for: the sets are those of its first
+/// thread.
+#[must_use]
+pub fn glance(pid: u32, signals: &[Signal]) -> Option<Glance> {
+    imp::glance(pid, signals)
+}
+
+impl Glance {
+    /// All that is known.
+    #[must_use]
+    pub fn into_facts(self) -> Facts {
+        Facts {
+            runtime: self.executable.as_ref().and_then(imp::runtime),
+            ..self.facts
+        }
+    }
 }
 
 /// What a process that does not end was doing, taken before it is killed.

@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
@@ -11,39 +11,64 @@ use object::read::elf::{FileHeader, SectionHeader};
 use object::read::{FileKind, ReadCache};
 use winddown_core::Signal;
 
-use super::{Evidence, Facts, Runtime, State, ThreadEvidence};
+use super::{Evidence, Facts, Glance, Runtime, State, ThreadEvidence};
 use crate::process::procfs;
 use crate::signal;
 
-const USUAL_SIZE: usize = 4096;
-const LARGEST: u64 = 1 << 20;
 const MAX_COMMAND: u64 = 4096;
 const MAX_THREADS: usize = 64;
 const MAX_FRAMES: usize = 32;
 
 pub(super) fn facts(pid: u32) -> Option<Facts> {
-    // The status of its first thread.
     let status = read(&format!("/proc/{pid}/status"))?;
+    let glance = Glance {
+        facts: of_all_threads(pid, of_first_thread(&status)?)?,
+        executable: executable(pid),
+    };
+    Some(glance.into_facts())
+}
+
+pub(super) fn glance(pid: u32, signals: &[Signal]) -> Option<Glance> {
+    let status = read(&format!("/proc/{pid}/status"))?;
+    let first = of_first_thread(&status)?;
+    let facts = match signals.iter().all(|signal| first.caught.contains(signal)) {
+        true => first,
+        false => of_all_threads(pid, first)?,
+    };
+    let executable = executable(pid);
+    Some(Glance { facts, executable })
+}
+
+fn of_first_thread(status: &str) -> Option<Facts> {
+    Some(Facts {
+        caught: signals(mask(status, "SigCgt")?),
+        ignored: signals(mask(status, "SigIgn")?),
+        blocked: signals(mask(status, "SigBlk")?),
+        awaited: Vec::new(),
+        init: field(status, "NSpid")?.split_ascii_whitespace().last() == Some("1"),
+        state: state(status),
+        runtime: None,
+    })
+}
+
+fn of_all_threads(pid: u32, first: Facts) -> Option<Facts> {
     let threads = procfs::threads(pid).ok()?;
     let blocked = threads
         .iter()
         .filter(|thread| **thread != pid)
         .filter_map(|thread| read(&format!("/proc/{pid}/task/{thread}/status")))
         .filter_map(|status| mask(&status, "SigBlk"))
-        .fold(mask(&status, "SigBlk")?, |all, one| all & one);
+        .fold(u64::MAX, |all, one| all & one);
     let awaited = threads
         .iter()
         .filter_map(|thread| awaited(pid, *thread))
         .fold(0, |all, one| all | one);
-    Some(Facts {
-        caught: signals(mask(&status, "SigCgt")?),
-        ignored: signals(mask(&status, "SigIgn")?),
-        blocked: signals(blocked),
-        awaited: signals(awaited),
-        init: field(&status, "NSpid")?.split_ascii_whitespace().last() == Some("1"),
-        state: state(&status),
-        runtime: runtime(pid),
-    })
+    let mut facts = first;
+    facts
+        .blocked
+        .retain(|signal| signal::number(*signal).is_some_and(|n| blocked & (1 << (n - 1)) != 0));
+    facts.awaited = signals(awaited);
+    Some(facts)
 }
 
 pub(super) fn evidence(pid: u32) -> Option<Evidence> {
@@ -88,12 +113,8 @@ fn thread(pid: u32, tid: u32) -> Option<ThreadEvidence> {
     })
 }
 
-/// A file of `/proc`, whose size the system does not tell: with room for most of them it takes two calls, else a dozen.
 fn read(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(USUAL_SIZE);
-    let file = File::open(path).ok()?;
-    file.take(LARGEST).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    procfs::read_text(path).ok()
 }
 
 /// The value of a line `name:\tvalue`.
@@ -132,25 +153,25 @@ fn awaited(pid: u32, tid: u32) -> Option<u64> {
     Some(u64::from_ne_bytes(mask))
 }
 
+/// Through /proc it opens even if the file was replaced meanwhile.
+fn executable(pid: u32) -> Option<File> {
+    File::open(format!("/proc/{pid}/exe")).ok()
+}
+
 /// From the executable's name, or, as Go programs have any name, from its sections.
-fn runtime(pid: u32) -> Option<Runtime> {
-    let exe = format!("/proc/{pid}/exe");
-    let path = fs::read_link(&exe).ok()?;
+pub(super) fn runtime(executable: &File) -> Option<Runtime> {
+    let path = fs::read_link(format!("/proc/self/fd/{}", executable.as_raw_fd())).ok()?;
     match path.file_name()?.to_str()? {
         "node" | "nodejs" => Some(Runtime::Node),
         "java" => Some(Runtime::Java),
         name if name.starts_with("python") || name.starts_with("pypy") => Some(Runtime::Python),
-        // Through /proc it opens even if the file was replaced meanwhile.
-        _ => is_go(Path::new(&exe)).then_some(Runtime::Go),
+        _ => is_go(executable).then_some(Runtime::Go),
     }
 }
 
-/// By the names of its sections, which are read at once: the program is about to be asked to stop, and waits for this.
-fn is_go(executable: &Path) -> bool {
-    let Ok(file) = File::open(executable) else {
-        return false;
-    };
-    let file = ReadCache::new(file);
+/// By the names of its sections, which are read at once.
+fn is_go(executable: &File) -> bool {
+    let file = ReadCache::new(executable);
     let names = match FileKind::parse(&file) {
         Ok(FileKind::Elf64) => section_names::<FileHeader64<Endianness>>(&file),
         Ok(FileKind::Elf32) => section_names::<FileHeader32<Endianness>>(&file),
@@ -160,7 +181,7 @@ fn is_go(executable: &Path) -> bool {
     names.is_ok_and(|names| names.split(|byte| *byte == 0).any(is_of_go))
 }
 
-fn section_names<Elf: FileHeader>(file: &ReadCache<File>) -> object::Result<&[u8]> {
+fn section_names<'a, Elf: FileHeader>(file: &'a ReadCache<&File>) -> object::Result<&'a [u8]> {
     let header = Elf::parse(file)?;
     let endian = header.endian()?;
     let sections = header.section_headers(endian, file)?;

@@ -6,7 +6,7 @@
 //! | a wait that can be polled | pidfd | kqueue, `EVFILT_PROC` | process handle |
 //! | identity while signalling | pidfd | the child is not reaped meanwhile | process handle |
 //! | [`SpawnOptions::die_with_parent`] | `PR_SET_PDEATHSIG` | refused | job, kill on close |
-//! | [`facts()`], [`evidence()`] | `/proc` | none | none |
+//! | [`facts()`], [`glance()`], [`evidence()`] | `/proc` | none | none |
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -45,7 +45,7 @@ use winddown_core::Signal;
 use crate::{Descriptor, Error, Result, Waitable};
 
 pub use account::Account;
-pub use facts::{Evidence, Facts, Runtime, State, ThreadEvidence, evidence, facts};
+pub use facts::{Evidence, Facts, Glance, Runtime, State, ThreadEvidence, evidence, facts, glance};
 pub use settings::{
     Capability, Limit, NoLimit, NoSuchCapability, NoSuchResource, Resource, Settings,
 };

@@ -1,10 +1,42 @@
 //! What `/proc` says about a process. Source: `proc(5)` and its pages.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::State;
+
+/// What most files of `/proc` have room in.
+const USUAL_SIZE: usize = 4096;
+
+/// A file of `/proc` or of a cgroup, whose size the system does not tell: with room for most of them it takes two calls, else a
+/// dozen.
+pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::with_capacity(USUAL_SIZE);
+    loop {
+        let start = bytes.len();
+        bytes.resize(start.max(USUAL_SIZE / 2) * 2, 0);
+        match file.read(&mut bytes[start..]) {
+            Ok(length) => {
+                bytes.truncate(start + length);
+                if length == 0 {
+                    return Ok(bytes);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => bytes.truncate(start),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// [`read()`], as text.
+pub(crate) fn read_text(path: impl AsRef<Path>) -> io::Result<String> {
+    let bytes = read(path)?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
 
 /// `/proc/PID/stat`, as far as it is used.
 #[derive(Clone, Debug)]
@@ -30,8 +62,7 @@ impl Stat {
 }
 
 pub(crate) fn stat(pid: u32) -> io::Result<Stat> {
-    let bytes = fs::read(format!("/proc/{pid}/stat"))?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = read_text(format!("/proc/{pid}/stat"))?;
     parse_stat(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, text))
 }
 
@@ -73,6 +104,25 @@ pub(crate) fn threads(pid: u32) -> io::Result<Vec<u32>> {
     numbers_in(&format!("/proc/{pid}/task"))
 }
 
+/// How many threads this process has. Their directory has a link for each, besides the two that every directory has.
+pub(crate) fn own_threads() -> io::Result<u64> {
+    let directory = "/proc/self/task";
+    match fs::metadata(directory)?.nlink() {
+        links @ 3.. => Ok(links - 2),
+        // It keeps no count.
+        _ => Ok(numbers_in(directory)?.len() as u64),
+    }
+}
+
+/// The signals that this process ignores, a bit for each number, beginning with 1.
+pub(crate) fn own_ignored() -> Option<u64> {
+    let status = read_text("/proc/self/status").ok()?;
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
 /// The children of a process. Some are missed when others end while the list is read: callers repeat.
 pub(crate) fn children(pid: u32) -> io::Result<Vec<u32>> {
     Ok(children_of_threads(pid, &threads(pid)?))
@@ -90,7 +140,7 @@ fn children_of_threads(pid: u32, threads: &[u32]) -> Vec<u32> {
     let mut children = Vec::new();
     for thread in threads {
         // The thread may have ended; its children now belong to another thread of the process.
-        let list = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"));
+        let list = read_text(format!("/proc/{pid}/task/{thread}/children"));
         let list = list.unwrap_or_default();
         children.extend(
             list.split_ascii_whitespace()
@@ -120,6 +170,31 @@ mod tests {
         assert_eq!((stat.group, stat.session), (5, 6));
         assert_eq!(stat.state, State::Sleeping);
         assert!(parse_stat("42 (cut off").is_none());
+    }
+
+    #[test]
+    fn a_file_is_read_whatever_its_size() {
+        let path = std::env::temp_dir().join(format!("winddown-read-{}", std::process::id()));
+        for size in [0, 1, USUAL_SIZE - 1, USUAL_SIZE, 5 * USUAL_SIZE + 3] {
+            let content: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            fs::write(&path, &content).unwrap();
+            assert_eq!(read(&path).unwrap(), content);
+        }
+        fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn threads_are_counted() {
+        let one = own_threads().unwrap();
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || wait.recv());
+        assert_eq!(
+            own_threads().unwrap(),
+            numbers_in("/proc/self/task").unwrap().len() as u64
+        );
+        assert!(own_threads().unwrap() > 1, "{one}");
+        drop(done);
+        let _ = thread.join().unwrap();
     }
 
     #[test]

@@ -37,8 +37,11 @@ impl SignalQueue {
         let fd = open(&received)?;
         let mask = signal::block_on_this_thread(&received);
         // While CHLD is ignored, the kernel reaps children before anyone can wait for them.
-        let dispositions = (1..=libc::SIGRTMAX())
-            .filter(|number| received.contains(*number) && signal::is_ignored(*number))
+        let dispositions = inherited
+            .ignored
+            .iter()
+            .filter_map(|signal| signal::number(*signal))
+            .filter(|number| received.contains(*number))
             .map(Replaced::by_default)
             .chain([Replaced::by_ignore(libc::SIGPIPE)])
             .collect();
@@ -62,9 +65,7 @@ impl SignalQueue {
             )
             .then_some((info.ssi_pid, info.ssi_uid));
             if let Some(signal) = signal::from_number(info.ssi_signo as c_int) {
-                let mut arrival = describe(signal, sender, Monotonic.now());
-                arrival.origin.name = arrival.origin.pid.and_then(signal::sender_name);
-                arrivals.push(arrival);
+                arrivals.push(describe(signal, sender, Monotonic.now()));
             }
         }
         arrivals

@@ -1,6 +1,7 @@
 //! Signals of Unix.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -12,23 +13,32 @@ use winddown_core::{RT_MAX, Signal};
 use super::{Blocked, Inherited};
 use crate::{Error, Result};
 
+/// One more than the largest signal number.
+#[cfg(target_os = "linux")]
+const NUMBERS: c_int = 65;
 /// One more than the largest signal number of any Unix.
+#[cfg(not(target_os = "linux"))]
 const NUMBERS: c_int = 129;
 
 pub(super) fn inherited() -> &'static Inherited {
     INHERITED.get_or_init(|| {
         let mask = Mask::of_this_thread();
-        let known = || (1..NUMBERS).filter_map(|n| Some((n, from_number(n)?)));
+        let ignored = ignored();
+        let known = || all().filter_map(|signal| Some((number(signal)?, signal)));
         Inherited {
             blocked: known()
                 .filter_map(|(n, signal)| mask.contains(n).then_some(signal))
                 .collect(),
             ignored: known()
-                .filter(|(n, _)| *n != libc::SIGPIPE && is_ignored(*n))
+                .filter(|(n, _)| *n != libc::SIGPIPE && ignored.contains(*n))
                 .map(|(_, signal)| signal)
                 .collect(),
         }
     })
+}
+
+fn all() -> impl Iterator<Item = Signal> {
+    Signal::named().chain((0..=RT_MAX).map(Signal::Rt))
 }
 
 static INHERITED: OnceLock<Inherited> = OnceLock::new();
@@ -76,14 +86,19 @@ pub(super) fn number(signal: Signal) -> Option<c_int> {
 }
 
 pub(super) fn from_number(wanted: c_int) -> Option<Signal> {
-    Signal::named()
-        .chain((0..=RT_MAX).map(Signal::Rt))
-        .find(|signal| number(*signal) == Some(wanted))
+    all().find(|signal| number(*signal) == Some(wanted))
 }
 
 pub(super) fn sender_name(pid: u32) -> Option<String> {
-    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
-    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+    let mut file = File::open(format!("/proc/{pid}/comm")).ok()?;
+    // A name has 15 bytes at most, and comes whole.
+    let mut name = [0; 64];
+    let length = file.read(&mut name).ok()?;
+    Some(
+        String::from_utf8_lossy(&name[..length])
+            .trim_end()
+            .to_owned(),
+    )
 }
 
 pub(super) fn send(pid: u32, signal: Signal) -> Result<()> {
@@ -183,6 +198,19 @@ pub(crate) fn is_receivable(signal: Signal) -> bool {
     )
 }
 
+/// The signals whose disposition is to ignore them.
+fn ignored() -> Mask {
+    #[cfg(target_os = "linux")]
+    if let Some(ignored) = crate::process::procfs::own_ignored() {
+        return Mask::of_bits(ignored);
+    }
+    let mut ignored = Mask::empty();
+    for number in (1..NUMBERS).filter(|number| is_ignored(*number)) {
+        ignored.add(number);
+    }
+    ignored
+}
+
 /// Whether the disposition of `number` is to ignore it. Async-signal-safe.
 pub(crate) fn is_ignored(number: c_int) -> bool {
     disposition(number).sa_sigaction == libc::SIG_IGN
@@ -273,6 +301,16 @@ impl Mask {
         })
     }
 
+    /// Of a set as `/proc` shows it: a bit for each number, beginning with 1.
+    #[cfg(target_os = "linux")]
+    fn of_bits(bits: u64) -> Self {
+        let mut mask = Self::empty();
+        for bit in (0..64).filter(|bit| bits & (1 << bit) != 0) {
+            mask.add(bit + 1);
+        }
+        mask
+    }
+
     pub(crate) fn add(&mut self, number: c_int) {
         // SAFETY: the set is initialised.
         unsafe { libc::sigaddset(&mut self.0, number) };
@@ -329,7 +367,7 @@ mod tests {
 
     #[test]
     fn every_number_is_found_again() {
-        for signal in Signal::named().chain((0..=RT_MAX).map(Signal::Rt)) {
+        for signal in all() {
             if let Some(number) = number(signal) {
                 assert_eq!(from_number(number), Some(signal));
             }
@@ -345,6 +383,16 @@ mod tests {
             assert!(matches!(error, Error::Os { source, .. }
                 if source.raw_os_error() == Some(libc::ESRCH)));
         }
+    }
+
+    #[test]
+    fn what_is_ignored_is_found() {
+        let _replaced = Replaced::by_ignore(libc::SIGWINCH);
+        let ignored = ignored();
+        for number in 1..NUMBERS {
+            assert_eq!(ignored.contains(number), is_ignored(number), "{number}");
+        }
+        assert!(ignored.contains(libc::SIGWINCH));
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::group::{self, Group};
+use crate::process::procfs;
 use crate::process::registry::TreeId;
 
 /// How much of a tree's name the name of its group keeps.
@@ -15,6 +17,8 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug)]
 pub(super) struct Cgroup {
     directory: PathBuf,
+    /// Whether it was found to be empty, and is there no more.
+    removed: AtomicBool,
     /// Removed when the last of its groups has gone.
     parent: Arc<Group>,
 }
@@ -26,22 +30,35 @@ impl Cgroup {
         let name: String = name.chars().take(LONGEST_NAME).map(plain).collect();
         let directory = parent.directory().join(format!("{name}-{}", tree.0));
         fs::create_dir(&directory)?;
-        let made = Self { directory, parent };
+        let made = Self {
+            directory,
+            removed: AtomicBool::new(false),
+            parent,
+        };
         // Below a group whose subtree is threaded, a new one cannot take processes.
-        match fs::read_to_string(made.directory.join("cgroup.type"))?.trim() {
-            "domain" => Ok(made),
-            kind => Err(io::Error::other(format!("a cgroup here is `{kind}`"))),
+        match procfs::read(made.directory.join("cgroup.type"))?.trim_ascii() {
+            b"domain" => Ok(made),
+            kind => {
+                let kind = String::from_utf8_lossy(kind);
+                Err(io::Error::other(format!("a cgroup here is `{kind}`")))
+            }
         }
     }
 
     /// Its directory, for a child to be born in it.
     pub(super) fn open(&self) -> io::Result<File> {
+        if self.removed.swap(false, Ordering::Relaxed) {
+            fs::create_dir(&self.directory)?;
+        }
         File::open(&self.directory)
     }
 
     /// The pids in it and in the groups below it.
     pub(super) fn pids(&self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
+        if self.is_removed() {
+            return Ok(pids);
+        }
         for directory in group::tree_of(&self.directory) {
             match fs::read_to_string(directory.join("cgroup.procs")) {
                 Ok(list) => pids.extend(list.lines().filter_map(|pid| pid.parse::<u32>().ok())),
@@ -76,11 +93,32 @@ impl Cgroup {
     }
 
     pub(super) fn kill(&self) -> io::Result<()> {
-        Group::kill(&self.directory)
+        match self.is_removed() {
+            true => Ok(()),
+            false => Group::kill(&self.directory),
+        }
     }
 
     pub(super) fn is_populated(&self) -> io::Result<bool> {
-        Group::is_populated(&self.directory)
+        Ok(!self.is_removed() && Group::is_populated(&self.directory)?)
+    }
+
+    /// Whether nothing lives in it or below. One that is empty is removed thereby: the kernel refuses that while anything lives in
+    /// it, by the same count that `populated` shows, and it has to be removed anyway. It is made again for the next child.
+    pub(super) fn is_empty(&self) -> io::Result<bool> {
+        if self.is_removed() {
+            return Ok(true);
+        }
+        if fs::remove_dir(&self.directory).is_ok() {
+            self.removed.store(true, Ordering::Relaxed);
+            return Ok(true);
+        }
+        // There are groups below it, which may be empty as well.
+        Ok(!self.is_populated()?)
+    }
+
+    fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Relaxed)
     }
 
     /// The processor time of everything that was ever in it.
@@ -93,7 +131,9 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        Group::remove(&self.directory);
+        if !self.is_removed() {
+            Group::remove(&self.directory);
+        }
     }
 }
 

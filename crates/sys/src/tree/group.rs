@@ -3,15 +3,20 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use rustix::fs::{Access, FlockOperation, flock};
+use rustix::fs::{Access, FlockOperation, flock, statfs};
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::mark;
+use crate::process::procfs;
 
 const PREFIX: &str = "winddown-";
+/// `CGROUP2_SUPER_MAGIC`.
+const CGROUP2: rustix::fs::FsWord = 0x6367_7270;
 
 /// A directory `winddown-PID-ID` below this process's own cgroup, removed on drop with all the empty groups in it.
 #[derive(Debug)]
@@ -42,7 +47,6 @@ impl Group {
         }
         // Moving a process needs this of the groups' common ancestor.
         rustix::fs::access(own.join("cgroup.procs"), Access::WRITE_OK)?;
-        remove_abandoned(&own);
         let name = format!("{PREFIX}{}-{}", std::process::id(), mark::of_this_process());
         let directory = own.join(name);
         loop {
@@ -67,6 +71,24 @@ impl Group {
 
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Removes the empty groups beside a group whose processes could not do so because they were killed.
+    pub(crate) fn remove_abandoned_beside(directory: &Path) {
+        let Some(parent) = directory.parent() else {
+            return;
+        };
+        for directory in directories_in(parent) {
+            let name = directory.file_name().unwrap_or_default();
+            if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+                continue;
+            }
+            let abandoned = File::open(&directory)
+                .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
+            if abandoned {
+                Self::remove(&directory);
+            }
+        }
     }
 
     /// Kills everything in a group and below it, forks in progress included. Linux 5.14 and later.
@@ -123,21 +145,6 @@ fn directories_in(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Removes the empty groups of processes that could not do so because they were killed.
-fn remove_abandoned(own: &Path) {
-    for directory in directories_in(own) {
-        let name = directory.file_name().unwrap_or_default();
-        if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
-            continue;
-        }
-        let abandoned = File::open(&directory)
-            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
-        if abandoned {
-            Group::remove(&directory);
-        }
-    }
-}
-
 /// Whether `path` is the directory that was opened, and not a later one of that name.
 fn is_still(opened: &File, path: &Path) -> bool {
     match (opened.metadata(), path.metadata()) {
@@ -156,16 +163,53 @@ fn is_delegated(directory: &Path) -> bool {
 /// Where the v2 group of this process is in the file system.
 fn own_directory() -> io::Result<PathBuf> {
     let path = v2_path("/proc/self/cgroup")?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    if let Some(directory) = in_the_usual_place(&path) {
+        return Ok(directory);
+    }
+    let mounts = procfs::read_text("/proc/self/mountinfo")?;
     mounts
         .lines()
         .find_map(|mount| below_mount(mount, &path))
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "cgroup v2 is not mounted"))
 }
 
+/// Where the cgroup of this process is on most systems, if it is there: by its number, which on Linux 6.13 and later costs less
+/// to ask for than the list of all mounts does.
+fn in_the_usual_place(path: &str) -> Option<PathBuf> {
+    let own = pidfd_cgroup(&pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).ok()?)?;
+    let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+    let directories = places.map(|place| Path::new(place).join(path.trim_start_matches('/')));
+    directories.into_iter().find(|directory| {
+        directory.metadata().is_ok_and(|found| found.ino() == own)
+            && statfs(directory).is_ok_and(|found| found.f_type == CGROUP2)
+    })
+}
+
+/// The number of the cgroup that a process is in, which is that of its directory. Source: `ioctl_pidfd(2)`, `PIDFD_GET_INFO`.
+fn pidfd_cgroup(pidfd: &OwnedFd) -> Option<u64> {
+    /// `struct pidfd_info` in its first version.
+    #[repr(C)]
+    struct Info {
+        mask: u64,
+        cgroup: u64,
+        rest: [u32; 12],
+    }
+    const CGROUP: u64 = 1 << 2;
+    const GET_INFO: libc::c_ulong = 0xC040_FF0B;
+
+    let mut info = Info {
+        mask: CGROUP,
+        cgroup: 0,
+        rest: [0; 12],
+    };
+    // SAFETY: the kernel writes at most as many bytes as the request's number says, which are those of `info`.
+    let asked = unsafe { libc::ioctl(pidfd.as_raw_fd(), GET_INFO as _, &raw mut info) };
+    (asked == 0 && info.mask & CGROUP != 0).then_some(info.cgroup)
+}
+
 /// The path in the v2 hierarchy, as `/proc/PID/cgroup` gives it: `0::/path`.
 pub(super) fn v2_path(file: &str) -> io::Result<String> {
-    let text = fs::read_to_string(file)?;
+    let text = procfs::read_text(file)?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::"));
     path.map(str::to_owned)
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no cgroup v2 hierarchy"))
@@ -190,6 +234,21 @@ fn below_mount(mount: &str, path: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_usual_place_is_that_of_the_mounts() {
+        let Ok(path) = v2_path("/proc/self/cgroup") else {
+            return;
+        };
+        if let Some(directory) = in_the_usual_place(&path) {
+            let mounts = procfs::read_text("/proc/self/mountinfo").unwrap();
+            let found: Vec<_> = mounts
+                .lines()
+                .filter_map(|mount| below_mount(mount, &path))
+                .collect();
+            assert!(found.contains(&directory), "{directory:?}: {found:?}");
+        }
+    }
 
     #[test]
     fn a_group_is_found_in_each_layout() {

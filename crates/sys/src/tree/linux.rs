@@ -48,10 +48,13 @@ impl Tree {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| Error::os("becoming a child subreaper", error))?;
         let id = TreeId::next();
-        ancestry::lock().begin(id).map_err(listing_failed)?;
+        let cgroup = Cgroup::make(id, &options.name).ok();
+        if cgroup.is_none() {
+            ancestry::lock().begin(id).map_err(listing_failed)?;
+        }
         Ok(Self {
             id,
-            cgroup: Cgroup::make(id, &options.name).ok(),
+            cgroup,
             outlive: options.outlive,
             spared: Mutex::default(),
         })
@@ -225,10 +228,9 @@ impl Tree {
 
     pub(super) fn is_empty(&self) -> Result<bool> {
         let look = || match &self.cgroup {
-            Some(cgroup) => match cgroup.is_populated() {
-                Ok(populated) => Ok(!populated),
-                Err(error) => Err(Error::os("reading cgroup.events", error)),
-            },
+            Some(cgroup) => cgroup
+                .is_empty()
+                .map_err(|error| Error::os("reading cgroup.events", error)),
             None => ancestry::lock().is_empty(self.id).map_err(listing_failed),
         };
         let is_empty = look()?;
@@ -257,16 +259,24 @@ impl Tree {
             },
             None => self.proof_of_descent(),
         };
-        let members = self.members();
-        let spared = self.spared();
-        match (proven, members) {
-            (Ok(_), _) if !spared.is_empty() => {
-                remains::none(Proof::Outlived(remains::list(&spared)))
+        let why = match proven {
+            Ok(proof) => {
+                if !self.outlive.is_empty() {
+                    // Those that nobody has looked at yet.
+                    let _ = self.find();
+                }
+                let spared = self.spared();
+                return remains::none(match spared.is_empty() {
+                    true => proof,
+                    false => Proof::Outlived(remains::list(&spared)),
+                });
             }
-            (Ok(proof), _) => remains::none(proof),
-            (Err(why), Ok(members)) if members.is_empty() => remains::none(Proof::Unproven(why)),
-            (Err(_), Ok(members)) => remains::some(&members),
-            (Err(_), Err(error)) => remains::none(Proof::Unproven(error.to_string())),
+            Err(why) => why,
+        };
+        match self.members() {
+            Ok(members) if members.is_empty() => remains::none(Proof::Unproven(why)),
+            Ok(members) => remains::some(&members),
+            Err(error) => remains::none(Proof::Unproven(error.to_string())),
         }
     }
 
