@@ -59,6 +59,39 @@ fn wd_98_a_program_without_a_console_is_asked_through_its_windows() {
     assert_eq!(outcomes(&stopped), [("signal TERM", "sent")]);
 }
 
+/// WD-98: a named event, and the end of standard input.
+#[test]
+fn wd_98_a_named_event_and_standard_input_ask() {
+    let event = format!(r"Global\winddown-test-{}", std::process::id());
+    let set = format!("event {event}");
+    let program = stubborn_program().display().to_string();
+    for (behaviour, word, rung, expected) in [
+        (
+            "heeds-its-event",
+            event.as_str(),
+            format!("event = '{event}'"),
+            (set.as_str(), "set"),
+        ),
+        (
+            "closes-stdin-stops",
+            "",
+            "stdin = 'close'".to_owned(),
+            ("close stdin", "closed"),
+        ),
+    ] {
+        let definition = format!(
+            "command = ['{program}', '--ready-file', 'ready', '{behaviour}', '{word}']\n\
+             [stop]\ntimeout = '20s'\nladder = [{{ {rung} }}]\n"
+        );
+        let service = Installed::defined(behaviour, &definition);
+        service.start();
+        wait_for(&service.path("ready"));
+        let stopped = service.stop();
+        assert_eq!(outcomes(&stopped), [expected]);
+        assert_eq!(stopped.report["verdict"], "graceful", "{stopped:#?}");
+    }
+}
+
 /// WD-99: what can be asked in no way is not waited for; the report says why.
 #[test]
 fn wd_99_a_program_that_can_hear_nothing_is_not_waited_for() {

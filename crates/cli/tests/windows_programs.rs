@@ -119,7 +119,10 @@ fn wd_90_a_batch_file_and_its_program_are_stopped_gracefully_by_a_service() {
     service.start();
     wait_for(&service.path("ready"));
     let stopped = service.stop();
-    assert_graceful(&stopped);
+    // Wine's cmd.exe does not wait for its program: what is left may be asked once more.
+    assert_eq!(stopped.report["ladder"][0]["outcome"], "sent");
+    assert_eq!(stopped.report["verdict"], "graceful", "{stopped:#?}");
+    assert_eq!(stopped.report["survivors"], 0);
     assert!(service.path("stopped").exists(), "{stopped:#?}");
 }
 
@@ -133,7 +136,7 @@ fn a_program_of_a_service_does_not_wait_for_a_keyboard() {
             "closes-stdin-stops".into(),
         ]
     });
-    service.service.start(&[]).unwrap();
+    service.ask_to_start().unwrap();
     let seen = service
         .service
         .wait_for(ServiceState::Stopped, PATIENCE)

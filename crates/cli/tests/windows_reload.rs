@@ -50,7 +50,7 @@ fn wd_140_paramchange_reloads_the_definition() {
     wait_for(&service.path("reload-one.stopped"));
     wait_for_event("reloaded: reload-one is gone");
     assert!(!service.path("reload-two.stopped").exists());
-    assert_eq!(service.stop().codes, (0, 0));
+    service.stop().assert_graceful();
     assert!(service.path("reload-two.stopped").exists());
 }
 
@@ -70,5 +70,5 @@ fn wd_142_without_a_definition_paramchange_is_not_accepted() {
         panic!("{refused:?}");
     };
     assert_eq!(refused, code::ERROR_INVALID_SERVICE_CONTROL);
-    assert_eq!(service.stop().codes, (0, 0));
+    service.stop().assert_graceful();
 }

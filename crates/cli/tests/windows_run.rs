@@ -110,6 +110,8 @@ fn a_program_that_ends_by_itself_leaves_nothing_behind() {
     let run = Command::new(WINDDOWN)
         .args(["run", "--report"])
         .arg(&report)
+        .arg("--state-directory")
+        .arg(directory.path())
         .arg("--")
         .arg(stubborn_program())
         .args(["exits", "3"])

@@ -11,7 +11,7 @@ use windows_support::{Installed, PATIENCE, wait_for, wait_for_event};
 #[track_caller]
 fn refused(service: &Installed) -> u32 {
     // Wine answers a start only after the first status, and then with 1053 where that is STOPPED.
-    let _ = service.service.start(&[]);
+    let _ = service.ask_to_start();
     let seen = service.service.wait_for(ServiceState::Stopped, PATIENCE);
     let seen = seen.unwrap().status;
     assert_eq!(seen.state, ServiceState::Stopped, "{seen:?}");
@@ -47,13 +47,13 @@ fn a_control_pipe_that_is_in_use_keeps_a_service_from_starting() {
     let second = Installed::defined("pipe-2", &definition);
     assert_eq!(refused(&second), 1);
     wait_for_event("is in use");
-    assert_eq!(first.stop().codes, (0, 0));
+    first.stop().assert_graceful();
 }
 
 #[test]
 fn a_command_line_that_is_wrong_is_in_the_event_log() {
     let service = Installed::new("command-line", |_| vec!["--no-such-flag".into()]);
-    assert!(service.service.start(&[]).is_err());
+    assert!(service.ask_to_start().is_err());
     wait_for_event("unexpected argument '--no-such-flag'");
 }
 

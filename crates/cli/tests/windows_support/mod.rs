@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use winddown_core::scm::{Control, ServiceState};
+use winddown_core::scm::{Control, ScmError, ServiceState};
 use winddown_sys::scm::client::{NewService, Service};
 use winddown_testkit::Watchdog;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+const ERROR_SERVICE_DATABASE_LOCKED: u32 = 1055;
 pub(crate) const WINDDOWN: &str = env!("CARGO_BIN_EXE_winddown");
 
 /// A service whose program is `winddown run`. It is stopped and deleted in the end, whatever the test does.
@@ -32,6 +33,16 @@ pub(crate) struct Stopped {
     pub(crate) codes: (u32, u32),
     pub(crate) report: Value,
     pub(crate) took: Duration,
+}
+
+impl Stopped {
+    /// It ended by itself after it was asked, with code 0.
+    #[track_caller]
+    pub(crate) fn assert_graceful(&self) {
+        assert_eq!(self.report["verdict"], "graceful", "{self:#?}");
+        assert_eq!(self.report["survivors"], 0, "{self:#?}");
+        assert_eq!(self.codes, (0, 0), "{self:#?}");
+    }
 }
 
 impl Drop for Installed {
@@ -82,9 +93,22 @@ impl Installed {
     }
 
     pub(crate) fn start(&self) {
-        self.service.start(&[]).unwrap();
+        self.ask_to_start().unwrap();
         let seen = self.service.wait_for(ServiceState::Running, PATIENCE);
         assert_eq!(seen.unwrap().status.state, ServiceState::Running);
+    }
+
+    /// Asks the SCM to start it, which it does for one service at a time: while it is at another, it refuses in the end.
+    pub(crate) fn ask_to_start(&self) -> Result<(), ScmError> {
+        loop {
+            match self.service.start(&[]) {
+                Err(ScmError::Os {
+                    code: ERROR_SERVICE_DATABASE_LOCKED,
+                    ..
+                }) => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Stops it as `sc stop` does.

@@ -9,6 +9,7 @@
 //! | [`pause_self`] | `SIGSTOP` | `SIGSTOP` | unsupported |
 //! | [`notify`] | path and abstract sockets | path sockets | unsupported |
 //! | [`await_window_message`] | unsupported | unsupported | a hidden window |
+//! | [`await_event`] | unsupported | unsupported | a named event |
 //! | [`kill_if`] | pidfd | unsupported | unsupported |
 
 #[cfg(unix)]
@@ -69,6 +70,14 @@ pub fn pause_self() -> io::Result<()> {
 /// What the system answered; [`io::ErrorKind::Unsupported`] off Windows.
 pub fn await_window_message(ready: impl FnOnce()) -> io::Result<&'static str> {
     platform::await_window_message(ready)
+}
+
+/// Makes the event of this name and waits until somebody sets it. `ready` is called once it is there.
+///
+/// # Errors
+/// What the system answered; [`io::ErrorKind::Unsupported`] off Windows.
+pub fn await_event(name: &str, ready: impl FnOnce()) -> io::Result<()> {
+    platform::await_event(name, ready)
 }
 
 /// Sends `text` to the socket that `NOTIFY_SOCKET` names, where it names one.

@@ -86,6 +86,10 @@ pub(super) fn await_window_message(_ready: impl FnOnce()) -> io::Result<&'static
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(super) fn await_event(_name: &str, _ready: impl FnOnce()) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(super) fn notify(text: &str) -> io::Result<()> {
     let Some(name) = env::var_os("NOTIFY_SOCKET") else {
         return Ok(());

@@ -1,16 +1,19 @@
 use std::io;
-use std::os::windows::io::{AsHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
 use std::process::Command;
 use std::ptr::{null, null_mut};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use winddown_core::{ConsoleEvent, Mechanism};
-use windows_sys::Win32::Foundation::{FALSE, STATUS_CONTROL_C_EXIT, TRUE};
+use windows_sys::Win32::Foundation::{FALSE, STATUS_CONTROL_C_EXIT, TRUE, WAIT_OBJECT_0};
 use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler,
 };
-use windows_sys::Win32::System::Threading::{CREATE_NEW_CONSOLE, OpenProcess, PROCESS_SYNCHRONIZE};
+use windows_sys::Win32::System::Threading::{
+    CREATE_NEW_CONSOLE, CreateEventW, INFINITE, OpenProcess, PROCESS_SYNCHRONIZE,
+    WaitForSingleObject,
+};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     CreateWindowExW, DispatchMessageW, GetMessageW, MSG, WM_CLOSE, WS_OVERLAPPED,
 };
@@ -116,6 +119,24 @@ pub(super) fn await_window_message(ready: impl FnOnce()) -> io::Result<&'static 
         unsafe { DispatchMessageW(&raw const message) };
     }
     Ok("WM_QUIT")
+}
+
+pub(super) fn await_event(name: &str, ready: impl FnOnce()) -> io::Result<()> {
+    let name = text::wide(name);
+    // SAFETY: the name ends with a zero and outlives the call; null means the usual rights. The handle is checked before it is owned.
+    let event = unsafe {
+        let event = CreateEventW(null(), TRUE, FALSE, name.as_ptr());
+        if event.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        OwnedHandle::from_raw_handle(event)
+    };
+    ready();
+    // SAFETY: the handle is open.
+    match unsafe { WaitForSingleObject(event.as_raw_handle(), INFINITE) } {
+        WAIT_OBJECT_0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 pub(super) fn notify(_: &str) -> io::Result<()> {

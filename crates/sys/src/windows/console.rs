@@ -54,8 +54,8 @@ impl Event {
     }
 }
 
-/// A process gets its console while it is loaded: until it is this old, none may mean not yet.
-const LOADED: Duration = Duration::from_secs(1);
+/// A process gets its console while it is loaded, and the host of that starts beside it: until it is this old, none may mean not yet.
+const LOADED: Duration = Duration::from_secs(2);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 
 /// How long to wait for the sender's own copy of an event, before it leaves the console that the copy is sent to.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use winddown_core::Mechanism;
 use winddown_sys::testing;
 
-use crate::{Arguments, Program, limit_life, say};
+use crate::{Arguments, Program, limit_life, say, usage};
 
 const fn program(
     name: &'static str,
@@ -125,6 +125,12 @@ pub(crate) const PROGRAMS: &[Program] = &[
         "[MARKER]",
         "ignores every stop request, and exits 0 on WM_CLOSE or WM_QUIT (Windows), writing which to the file MARKER",
         heeds_its_window,
+    ),
+    program(
+        "heeds-its-event",
+        "NAME",
+        "ignores every stop request, and exits 0 once the named event NAME is set (Windows)",
+        heeds_its_event,
     ),
     program(
         "fork-ignores-term",
@@ -338,6 +344,23 @@ fn heeds_its_window(arguments: &Arguments) -> ! {
         }
         Err(error) => {
             eprintln!("error: cannot have a window: {error}");
+            process::exit(1)
+        }
+    }
+}
+
+fn heeds_its_event(arguments: &Arguments) -> ! {
+    testing::ignore_stop_requests();
+    let Some(name) = arguments.text(0) else {
+        usage("no event is named")
+    };
+    match testing::await_event(name, || arguments.ready()) {
+        Ok(()) => {
+            say("stopped");
+            process::exit(0)
+        }
+        Err(error) => {
+            eprintln!("error: cannot wait for {name}: {error}");
             process::exit(1)
         }
     }
