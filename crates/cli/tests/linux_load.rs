@@ -150,7 +150,8 @@ fn uvicorn() -> Option<PathBuf> {
     find("uvicorn").map(|_| PathBuf::from("/usr/bin/python3"))
 }
 
-/// nginx takes sockets under a name of its own. It closes connections that it keeps without saying so.
+/// nginx takes sockets under a name of its own. It closes connections that it keeps without saying so. Asked to stop right after its first
+/// answer it may hang; a line of its log is the better sign.
 #[test]
 fn wd_143_restarts_of_nginx_fail_no_request() {
     let Some(nginx) = find("nginx") else {
