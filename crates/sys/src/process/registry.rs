@@ -19,7 +19,7 @@ use super::handle::Handle;
 use crate::{Descriptor, Error, Result, Waitable, signal};
 
 /// Which [`Tree`](crate::tree::Tree) a child was spawned into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TreeId(pub(crate) u64);
 
 impl TreeId {

@@ -11,7 +11,7 @@
 //! All three fail for a process that was never seen, made a session of its own, and wrote over its environment. Such a stray is
 //! counted with the last tree that has not ended; until then no tree's emptiness is proven.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -31,16 +31,16 @@ pub(super) struct Ancestry {
     begun: bool,
     /// What may outlive its tree, and is of none since.
     spared: Known,
-    trees: HashMap<TreeId, Known>,
+    trees: BTreeMap<TreeId, Known>,
 }
 
 /// What is known of a tree.
 #[derive(Default)]
 struct Known {
     /// Its processes, when it was last walked.
-    seen: HashSet<Key>,
+    seen: BTreeSet<Key>,
     /// The sessions and process groups of those, and of the children started into it.
-    groups: HashSet<u32>,
+    groups: BTreeSet<u32>,
     /// It is empty, and remains so until something is started into it: members come from members.
     vacant: bool,
 }

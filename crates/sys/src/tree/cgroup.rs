@@ -16,7 +16,8 @@ const LONGEST_NAME: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Cgroup {
-    directory: PathBuf,
+    /// The name of its directory in that of its parent.
+    name: String,
     /// Whether it was found to be empty, and is there no more.
     removed: AtomicBool,
     /// Removed when the last of its groups has gone.
@@ -28,15 +29,16 @@ impl Cgroup {
     pub(super) fn make(tree: TreeId, name: &str) -> io::Result<Self> {
         let parent = Group::of_this_process()?;
         let name: String = name.chars().take(LONGEST_NAME).map(plain).collect();
-        let directory = parent.directory().join(format!("{name}-{}", tree.0));
+        let name = format!("{name}-{}", tree.0);
+        let directory = parent.directory().join(&name);
         fs::create_dir(&directory)?;
         let made = Self {
-            directory,
+            name,
             removed: AtomicBool::new(false),
             parent,
         };
         // Below a group whose subtree is threaded, a new one cannot take processes.
-        match procfs::read(made.directory.join("cgroup.type"))?.trim_ascii() {
+        match procfs::read(directory.join("cgroup.type"))?.trim_ascii() {
             b"domain" => Ok(made),
             kind => {
                 let kind = String::from_utf8_lossy(kind);
@@ -45,12 +47,16 @@ impl Cgroup {
         }
     }
 
+    fn directory(&self) -> PathBuf {
+        self.parent.directory().join(&self.name)
+    }
+
     /// Its directory, for a child to be born in it.
     pub(super) fn open(&self) -> io::Result<File> {
         if self.removed.swap(false, Ordering::Relaxed) {
-            fs::create_dir(&self.directory)?;
+            fs::create_dir(self.directory())?;
         }
-        File::open(&self.directory)
+        File::open(self.directory())
     }
 
     /// The pids in it and in the groups below it.
@@ -59,10 +65,11 @@ impl Cgroup {
         if self.is_removed() {
             return Ok(pids);
         }
-        for directory in group::tree_of(&self.directory) {
+        let own = self.directory();
+        for directory in group::tree_of(&own) {
             match fs::read_to_string(directory.join("cgroup.procs")) {
                 Ok(list) => pids.extend(list.lines().filter_map(|pid| pid.parse::<u32>().ok())),
-                Err(error) if is_gone(&error) && directory != self.directory => {}
+                Err(error) if is_gone(&error) && directory != own => {}
                 Err(error) => return Err(error),
             }
         }
@@ -75,7 +82,8 @@ impl Cgroup {
     pub(super) fn contains(&self, pid: u32) -> bool {
         let above = self.parent.directory().parent().unwrap_or(Path::new("/"));
         // The paths begin at the root of the cgroup namespace, and the directories at a mount.
-        let Ok(own) = self.directory.strip_prefix(above) else {
+        let directory = self.directory();
+        let Ok(own) = directory.strip_prefix(above) else {
             return false;
         };
         group::v2_path(&format!("/proc/{pid}/cgroup"))
@@ -95,12 +103,12 @@ impl Cgroup {
     pub(super) fn kill(&self) -> io::Result<()> {
         match self.is_removed() {
             true => Ok(()),
-            false => Group::kill(&self.directory),
+            false => Group::kill(&self.directory()),
         }
     }
 
     pub(super) fn is_populated(&self) -> io::Result<bool> {
-        Ok(!self.is_removed() && Group::is_populated(&self.directory)?)
+        Ok(!self.is_removed() && Group::is_populated(&self.directory())?)
     }
 
     /// Whether nothing lives in it or below. One that is empty is removed thereby: the kernel refuses that while anything lives in
@@ -109,7 +117,7 @@ impl Cgroup {
         if self.is_removed() {
             return Ok(true);
         }
-        if fs::remove_dir(&self.directory).is_ok() {
+        if fs::remove_dir(self.directory()).is_ok() {
             self.removed.store(true, Ordering::Relaxed);
             return Ok(true);
         }
@@ -123,7 +131,7 @@ impl Cgroup {
 
     /// The processor time of everything that was ever in it.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
-        let stat = fs::read_to_string(self.directory.join("cpu.stat")).ok()?;
+        let stat = fs::read_to_string(self.directory().join("cpu.stat")).ok()?;
         let usage = |line: &str| line.strip_prefix("usage_usec ")?.parse().ok();
         stat.lines().find_map(usage).map(Duration::from_micros)
     }
@@ -132,7 +140,7 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         if !self.is_removed() {
-            Group::remove(&self.directory);
+            Group::remove(&self.directory());
         }
     }
 }
