@@ -2,7 +2,7 @@
 //!
 //! | | boundary | what can leave it | proof |
 //! |---|---|---|---|
-//! | Linux, cgroup v2 that we may create a group in | a cgroup of its own | a process that may write to other cgroups and moves itself | `populated 0` |
+//! | Linux, cgroup v2 that we may create a group in | a cgroup of its own | a process that may write to other cgroups and moves itself | `populated 0`, or that it can be removed |
 //! | Linux, otherwise | this process becomes a child subreaper, and each tree's processes carry its mark | nothing leaves all trees, short of entering another pid namespace; for leaving one, see below | `waitid` says `ECHILD`; beside other trees, that every child is known to be of another |
 //! | Windows | a job object, kill on close | nothing | the job's count of active processes |
 //! | macOS, BSD | the child's session or process group | whatever makes a session or group of its own | none |
