@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Child;
+use std::thread;
 
 use serde_json::Value;
 use support::control::{PAIR, Running, exchange, run};
@@ -214,6 +215,95 @@ fn wd_174_a_contradiction_overtakes() {
     drop(stop);
     running.wait_for_state("late", "down");
     running.end();
+}
+
+/// A service that takes its time to stop, and one that requires it.
+const LATE_PAIR: &str = r#"
+    [service.db]
+    command = ["STUBBORN", "--notify", "exits-late", "1s"]
+    ready = { when = "notify" }
+    [service.web]
+    command = ["STUBBORN", "--notify", "exits-late", "1s"]
+    ready = { when = "notify" }
+    requires = ["db"]
+"#;
+
+/// WD-174: each of them is answered, and nothing is missing afterwards.
+#[test]
+fn wd_174_requests_that_meet_during_a_stop_are_all_done() {
+    for (first, second) in [
+        (["restart", "web"], ["restart", "web"]),
+        (["restart", "web"], ["start", "web"]),
+        (["restart", "web"], ["restart", "db"]),
+        (["restart", "db"], ["restart", "web"]),
+    ] {
+        let running = Running::start(LATE_PAIR);
+        running.wait_for_state("web", "ready");
+        let both = meeting(&running, first, second);
+        for service in ["db", "web"] {
+            let status = running.status(service);
+            assert_eq!(status["state"], "ready", "{first:?} {second:?} {status:#}");
+        }
+        assert_eq!(both.map(|end| end.code()), [Some(0); 2]);
+        running.end();
+    }
+}
+
+/// WD-110: who is started while what it requires is being stopped starts once that can be started again.
+#[test]
+fn wd_110_a_start_waits_for_the_end_of_what_it_requires() {
+    let running = Running::start(LATE_PAIR);
+    running.wait_for_state("web", "ready");
+    let [stop, start] = meeting(&running, ["stop", "db"], ["start", "web"]);
+    assert_eq!(start.code(), Some(0), "{start:#?}");
+    assert!(stop.stderr.contains("overtaken"), "{stop:#?}");
+    assert_eq!(running.status("db")["state"], "ready");
+    assert_eq!(running.status("web")["state"], "ready");
+    running.end();
+}
+
+/// WD-174: a stop of who merely requires what is being restarted does not keep that down.
+#[test]
+fn wd_174_a_restart_goes_on_without_those_that_are_stopped() {
+    let running = Running::start(LATE_PAIR);
+    running.wait_for_state("web", "ready");
+    let both = meeting(&running, ["restart", "db"], ["stop", "web"]);
+    assert_eq!(both.map(|end| end.code()), [Some(0); 2]);
+    assert_eq!(running.status("db")["state"], "ready");
+    assert_eq!(running.status("web")["state"], "down");
+    running.end();
+}
+
+/// WD-173, WD-174: a reload while a service stops neither starts it nor keeps it down, as was asked for.
+#[test]
+fn wd_173_a_reload_does_not_undo_a_stop() {
+    for (verb, state) in [("stop", "down"), ("restart", "ready")] {
+        let running = Running::start(LATE_PAIR);
+        running.wait_for_state("web", "ready");
+        let changed = LATE_PAIR.replace("1s", "900ms");
+        let stubborn = stubborn_program().display().to_string();
+        let changed = changed.replace("STUBBORN", &stubborn);
+        running.place.write("services.toml", &changed);
+        let asked = thread::scope(|scope| {
+            let asked = scope.spawn(|| running.ask(&[verb, "web"]));
+            running.wait_for_state("web", "stopping");
+            running.json(&["reload"]);
+            asked.join().unwrap()
+        });
+        assert_eq!(asked.code(), Some(0), "{asked:#?}");
+        assert_eq!(running.status("web")["state"], state);
+        running.end();
+    }
+}
+
+/// The ends of two verbs, of which the second begins while `web` stops because of the first.
+fn meeting(running: &Running, first: [&str; 2], second: [&str; 2]) -> [End; 2] {
+    thread::scope(|scope| {
+        let first = scope.spawn(move || running.ask(&first));
+        running.wait_for_state("web", "stopping");
+        let second = running.ask(&second);
+        [first.join().unwrap(), second]
+    })
 }
 
 /// The last lines, those that come, also after a restart; and new files on demand.

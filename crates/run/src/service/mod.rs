@@ -149,6 +149,11 @@ impl Service {
             && self.on_failure.is_none()
     }
 
+    /// Whether it was asked to stop and is not down yet.
+    pub(crate) const fn is_ending(&self) -> bool {
+        !self.wanted && !matches!(self.stage, Stage::Down(_))
+    }
+
     /// Whether it waits to be started again.
     pub(crate) const fn is_backing_off(&self) -> bool {
         matches!(self.stage, Stage::BackOff(_))

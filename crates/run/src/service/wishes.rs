@@ -145,7 +145,7 @@ impl Service {
         }
     }
 
-    /// Takes new options; whether the program must be restarted for them to hold.
+    /// Takes new options; whether the program must be restarted for them to hold. One that is being stopped need not be.
     pub(crate) fn amend(&mut self, options: ServiceOptions) -> bool {
         let restart = options.differs_for_the_program(&self.options);
         if options.listen != self.options.listen {
@@ -165,6 +165,6 @@ impl Service {
         if let (Stage::Up(run), false) = (&mut self.stage, restart) {
             run.amend(&self.options);
         }
-        restart && matches!(self.stage, Stage::Up(_))
+        restart && self.wanted && matches!(self.stage, Stage::Up(_))
     }
 }

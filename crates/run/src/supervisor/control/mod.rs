@@ -135,8 +135,22 @@ impl Control {
         }
     }
 
+    /// Whether a service is being stopped in order to be started again.
+    fn starts_again(&self, service: usize) -> bool {
+        let mut restarts = self.pending.iter();
+        restarts.any(|it| it.goal == Goal::UpAfterDown && it.all.contains(&service))
+    }
+
     /// Notes something that takes time. What it contradicts will not be done any more.
     fn add(&mut self, new: Pending, now: Timestamp) {
+        if new.goal == Goal::Down {
+            // A restart goes on without those that were merely to come back with it.
+            for old in &mut self.pending {
+                if old.goal == Goal::UpAfterDown && !new.all.contains(&old.service) {
+                    old.all.retain(|it| !new.all.contains(it));
+                }
+            }
+        }
         let (overtaken, kept) = std::mem::take(&mut self.pending)
             .into_iter()
             .partition::<Vec<_>, _>(|old| old.goal != new.goal && !old.all.is_disjoint(&new.all));

@@ -58,19 +58,23 @@ impl Supervisor<'_> {
                 (Goal::Replaced(before), BTreeSet::from([index]))
             }
             Request::Restart(_) => {
-                let all = self.requiring(index);
+                let all = self.requiring(control, index);
                 self.stop_service(index, &stop, now);
                 (Goal::UpAfterDown, all)
             }
             Request::Stop(_) => {
-                let all = self.requiring(index);
+                let all = self.requiring(control, index);
                 self.stop_service(index, &stop, now);
                 (Goal::Down, all)
             }
-            _ if self.is_going_down(index) => (Goal::UpAfterDown, BTreeSet::from([index])),
             _ => {
-                self.want(index);
-                (Goal::Up, self.awaited_by(index))
+                let ending = self.ending(index);
+                if ending.is_empty() {
+                    self.want(index);
+                    (Goal::Up, self.awaited_by(index))
+                } else {
+                    (Goal::UpAfterDown, ending)
+                }
             }
         };
         let pending = Pending {
@@ -90,17 +94,28 @@ impl Supervisor<'_> {
         if self.stop.is_some() && pending.goal != Goal::Down {
             return Some(stopping());
         }
-        let all_down = |supervisor: &Self| {
-            let mut all = pending.all.iter();
-            all.all(|index| supervisor.services[*index].is_down())
-        };
         match pending.goal {
-            Goal::Down => all_down(self).then(|| self.done(pending)),
+            Goal::Down if pending.all.iter().any(|it| self.services[*it].is_wanted()) => {
+                let what = "overtaken: it is started again".to_owned();
+                Some(Answer::error(Refusal::Overtaken, what))
+            }
+            Goal::Down => {
+                let all_down = pending.all.iter().all(|it| self.services[*it].is_down());
+                all_down.then(|| self.done(pending))
+            }
             Goal::UpAfterDown => {
-                if all_down(self) {
+                // Another request, or a reload, may have started them as soon as they were down.
+                let is_over = |index: &usize| {
+                    let service = &self.services[*index];
+                    service.is_down() || service.is_wanted()
+                };
+                // Nor do they start while what they need is being stopped.
+                let may_start = |index: &usize| is_over(index) && self.ending(*index).is_empty();
+                if pending.all.iter().all(may_start) {
                     for index in &pending.all {
                         self.want(*index);
                     }
+                    self.want(pending.service);
                     pending.goal = Goal::Up;
                 }
                 None
@@ -183,18 +198,30 @@ impl Supervisor<'_> {
         }
     }
 
-    fn is_going_down(&self, index: usize) -> bool {
-        let service = &self.services[index];
-        !service.is_wanted() && service.standing() == Standing::Stopping
+    /// Of a service and those that it is started with, those that have to be down before they can be started again.
+    fn ending(&self, index: usize) -> BTreeSet<usize> {
+        let started_with = self.closure(index, |supervisor, index| {
+            let needs = supervisor.order.needs(index).iter();
+            needs
+                .filter(|(_, need)| *need != Need::After)
+                .map(|(other, _)| *other)
+                .collect()
+        });
+        let ending = started_with.into_iter();
+        ending
+            .filter(|index| self.services[*index].is_ending())
+            .collect()
     }
 
-    /// A service, and those that run and cannot do without it.
-    fn requiring(&self, index: usize) -> BTreeSet<usize> {
+    /// A service, and those that cannot do without it and run or are being restarted.
+    fn requiring(&self, control: &Control, index: usize) -> BTreeSet<usize> {
         self.closure(index, |supervisor, index| {
             let needed_by = supervisor.order.needed_by(index).iter();
             needed_by
                 .filter(|(other, need)| {
-                    *need == Need::Requires && supervisor.services[*other].is_wanted()
+                    let goes_on =
+                        supervisor.services[*other].is_wanted() || control.starts_again(*other);
+                    *need == Need::Requires && goes_on
                 })
                 .map(|(other, _)| *other)
                 .collect()
