@@ -8,7 +8,8 @@ use winddown_core::{State, Timestamp, format_duration};
 
 use super::ended::Ended;
 use super::hook::{self, Event, Hook};
-use super::run::{Run, StopRequest};
+use super::request::StopRequest;
+use super::run::Run;
 use super::sockets::Sockets;
 use super::{Common, Service, Stage};
 use crate::error::Error;

@@ -6,7 +6,8 @@ use winddown_sys::process::Exit;
 use winddown_sys::signal;
 
 use super::judge::{Evidence, judge};
-use super::run::{Run, StopRequest};
+use super::request::StopRequest;
+use super::run::Run;
 use crate::logs::{Capture, Summary};
 use crate::options::ServiceOptions;
 

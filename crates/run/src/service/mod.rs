@@ -7,6 +7,7 @@ mod health;
 mod hook;
 mod judge;
 mod ready;
+mod request;
 mod run;
 mod saying;
 mod sockets;
@@ -30,7 +31,7 @@ use crate::options::ServiceOptions;
 use crate::timeline::Timeline;
 
 pub(crate) use ended::Ended;
-pub(crate) use run::StopRequest;
+pub(crate) use request::StopRequest;
 pub(crate) use saying::News;
 pub(crate) use sockets::Inherited;
 pub(crate) use stopping::name;

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use winddown_core::{
-    Arrival, Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp,
-    format_duration, transition,
+    Clock, Effect, Input, Mechanism, Origin, Rung, Signal, State, Timestamp, format_duration,
+    transition,
 };
 use winddown_sys::process::{self, Child, EnvChange, Exit, Group, SpawnOptions, Stream};
 use winddown_sys::terminal::Terminal;
@@ -15,6 +15,7 @@ use winddown_sys::{Monotonic, Waitable};
 use super::health::HealthWatch;
 use super::hook::{Event, Hook};
 use super::ready::Readiness;
+use super::request::StopRequest;
 use super::saying::Sayings;
 use super::sockets::Sockets;
 use super::stopping::{Stopping, name};
@@ -35,38 +36,6 @@ const LEAST_DRAIN: Duration = Duration::from_millis(90);
 
 /// How many of those who ask again are named in a report.
 const MOST_ASKED: usize = 100;
-
-/// A wish for the stop of a service.
-#[derive(Clone, Debug)]
-pub(crate) struct StopRequest {
-    pub(crate) arrival: Arrival,
-    /// The signal that asks the programs, where the request says which.
-    pub(crate) ask_by: Option<Signal>,
-    /// When the host's patience ends.
-    pub(crate) until: Option<Timestamp>,
-    /// Whether what is left is to be killed now.
-    pub(crate) force: bool,
-}
-
-impl StopRequest {
-    /// winddown's own wish, for the reason `name`.
-    pub(crate) fn own(now: Timestamp, name: impl Into<String>) -> Self {
-        let origin = Origin {
-            name: Some(name.into()),
-            ..Origin::of(Mechanism::Own)
-        };
-        Self {
-            arrival: Arrival {
-                origin,
-                at: now,
-                interactive: false,
-            },
-            ask_by: None,
-            until: None,
-            force: false,
-        }
-    }
-}
 
 /// A program that runs, is becoming ready, or is being stopped.
 pub(crate) struct Run {

@@ -9,7 +9,7 @@ use winddown_core::{State, Timestamp};
 
 use super::ended::stopped_without_a_run;
 use super::hook::{self, Event, Hook};
-use super::run::StopRequest;
+use super::request::StopRequest;
 use super::{Service, Stage};
 use crate::error::Error;
 use crate::options::ServiceOptions;
