@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::thread;
 
@@ -294,6 +295,38 @@ fn wd_173_a_reload_does_not_undo_a_stop() {
         assert_eq!(running.status("web")["state"], state);
         running.end();
     }
+}
+
+/// WD-140: the sockets go from the old name to the new one, though the old program still has them. What is gone is there no more.
+#[test]
+fn wd_140_a_service_that_is_renamed_keeps_its_sockets() {
+    let definition = |name: &str, place: &Place| {
+        let socket = place.path("socket");
+        let stubborn = stubborn_program();
+        format!(
+            "[service.{name}]\ncommand = [{stubborn:?}, \"--notify\", \"exits-late\", \"1s\"]\n\
+             ready = {{ when = \"notify\" }}\nlisten = [{{ address = \"unix:{}\" }}]\n",
+            socket.display()
+        )
+    };
+    let place = Place::new();
+    let old = definition("old", &place);
+    let running = Running::start_in(place, &old);
+    running.wait_for_state("old", "ready");
+    let new = definition("new", &running.place);
+    running.place.write("services.toml", &new);
+    running.json(&["reload"]);
+    running.wait_for_state("new", "ready");
+    until("the old one to be gone", || {
+        let all = running.json(&["status"]);
+        (all["services"].as_array().unwrap().len() == 1).then_some(())
+    });
+    for verb in ["start", "stop", "restart", "status"] {
+        assert_eq!(running.ask(&[verb, "old"]).code(), Some(4));
+    }
+    UnixStream::connect(running.place.path("socket")).unwrap();
+    let (_, end) = running.end();
+    assert_eq!(end.code(), Some(0), "{end:#?}");
 }
 
 /// The ends of two verbs, of which the second begins while `web` stops because of the first.

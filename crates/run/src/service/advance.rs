@@ -37,7 +37,7 @@ impl Service {
         self.last = Some(Err(error));
         self.decide(&restart::Ended::Failed(what), hook::Facts::new(), now);
         // Of the only service it is the result of the whole.
-        if !(self.common.alone && self.is_down()) {
+        if !(self.common.alone.get() && self.is_down()) {
             self.timeline.notice(now, format!("not started: {in_full}"));
         }
     }
@@ -46,8 +46,8 @@ impl Service {
         let sockets = match self.sockets.take() {
             Some(sockets) => sockets,
             None => {
-                let inherited = &mut self.common.inherited.borrow_mut();
-                Sockets::open(&self.options.listen, self.common.alone, inherited)?
+                let spare = &mut self.common.spare.borrow_mut();
+                Sockets::open(&self.options.listen, self.common.alone.get(), spare)?
             }
         };
         let sockets = self.sockets.insert(sockets);
@@ -276,7 +276,7 @@ impl Service {
     /// Whether no program is started any more by anybody.
     fn is_last(&self) -> bool {
         let Common { alone, ending, .. } = &*self.common;
-        *alone
+        alone.get()
             && ending.get()
             && self.options.hooks.post_stop.is_none()
             && self.next.is_none()

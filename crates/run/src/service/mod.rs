@@ -33,7 +33,7 @@ use crate::timeline::Timeline;
 pub(crate) use ended::Ended;
 pub(crate) use request::StopRequest;
 pub(crate) use saying::News;
-pub(crate) use sockets::Inherited;
+pub(crate) use sockets::SpareSockets;
 pub(crate) use stopping::name;
 
 use hook::Hook;
@@ -42,10 +42,10 @@ use sockets::Sockets;
 
 /// What all services of a winddown have in common.
 pub(crate) struct Common {
-    pub(crate) inherited: RefCell<Inherited>,
+    pub(crate) spare: RefCell<SpareSockets>,
     pub(crate) logs: Logs,
     /// Whether there is only one service.
-    pub(crate) alone: bool,
+    pub(crate) alone: Cell<bool>,
     pub(crate) rehearsal: bool,
     /// Whether everything is being stopped: nothing is started again.
     pub(crate) ending: Cell<bool>,

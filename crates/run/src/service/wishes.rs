@@ -145,11 +145,23 @@ impl Service {
         }
     }
 
+    /// Leaves its sockets to other services.
+    pub(crate) fn give_up_sockets(&mut self) {
+        if let Some(sockets) = self.sockets.take() {
+            sockets.give_up(&mut self.common.spare.borrow_mut());
+        }
+    }
+
+    /// Closes its logs; for one that is down and does not come back before the next reload.
+    pub(crate) fn close_logs(&mut self) {
+        self.captured = None;
+    }
+
     /// Takes new options; whether the program must be restarted for them to hold. One that is being stopped need not be.
     pub(crate) fn amend(&mut self, options: ServiceOptions) -> bool {
         let restart = options.differs_for_the_program(&self.options);
         if options.listen != self.options.listen {
-            self.sockets = None;
+            self.give_up_sockets();
         }
         let follows = self
             .captured

@@ -24,7 +24,7 @@ impl Supervisor<'_> {
             match service.waits(now) {
                 None => {}
                 Some(_) if waits.len() == MOST_NAMED => others += 1,
-                Some(what) if self.common.alone => waits.push(what),
+                Some(what) if self.common.alone.get() => waits.push(what),
                 Some(what) => waits.push(format!("{}: {what}", service.options().name)),
             }
         }

@@ -23,7 +23,7 @@ use crate::logs::Logs;
 use crate::options::{Reread, RunOptions, StopWhen};
 use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
-use crate::service::{Common, News, Service, StopRequest, name};
+use crate::service::{Common, News, Service, SpareSockets, StopRequest, name};
 use crate::signals::{SignalAction, SignalMap};
 use crate::timeline::{Observer, Timeline};
 use control::Control;
@@ -129,9 +129,9 @@ impl<'a> Supervisor<'a> {
         let looked_on = observer.borrow().looks_on();
         let warnings = Warnings::new()?;
         let common = Rc::new(Common {
-            inherited: RefCell::new(listen::take()?),
+            spare: RefCell::new(SpareSockets::new(listen::take()?)),
             logs: Logs::new(options.console, warnings.warn())?,
-            alone: options.services.len() == 1,
+            alone: Cell::new(options.services.len() == 1),
             rehearsal: options.stop_when.is_some(),
             ending: Cell::new(false),
             guard,
@@ -268,6 +268,9 @@ impl<'a> Supervisor<'a> {
     fn advance(&mut self, index: usize, now: Timestamp) -> Result<(), Error> {
         let before = self.services[index].standing();
         let next = self.turn(index, now)?;
+        if self.is_removed(index) {
+            self.services[index].close_logs();
+        }
         let service = &mut self.services[index];
         self.poller
             .watch(index + FIRST_SERVICE, &service.sources())?;
@@ -323,6 +326,11 @@ impl<'a> Supervisor<'a> {
         Ok(next)
     }
 
+    /// Whether a service is in the definition no more, and nothing of it runs.
+    fn is_removed(&self, index: usize) -> bool {
+        self.gone.contains(&index) && self.services[index].is_down()
+    }
+
     /// Whether a service may be asked to stop: only those that are to stop as well are waited for.
     fn stop_turn(&self, index: usize) -> Turn {
         self.order.stop(index, |other| match &self.services[other] {
@@ -370,7 +378,7 @@ impl<'a> Supervisor<'a> {
 
     fn request_stop(&mut self, mut arrival: Arrival, now: Timestamp) {
         let runs = |service: &Service| service.started().is_some();
-        if !(self.common.alone && self.stop.is_none() && self.services.iter().all(runs)) {
+        if !(self.common.alone.get() && self.stop.is_none() && self.services.iter().all(runs)) {
             // Who asked may be gone when it is needed. A program that is asked at once is asked before: see `Stopping::tell`.
             name(&mut arrival.origin);
         }

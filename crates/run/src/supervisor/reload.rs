@@ -61,6 +61,8 @@ impl Supervisor<'_> {
         for (name, index) in &places {
             if !kept.contains(name.as_str()) && self.gone.insert(*index) {
                 changes.push(format!("{name} is gone"));
+                self.services[*index].give_up_sockets();
+                self.dirty.insert(*index);
                 if self.services[*index].is_wanted() {
                     self.stop_service(*index, &request, now);
                 }
@@ -125,6 +127,11 @@ impl Supervisor<'_> {
             }
         }
         self.order = order;
+        self.common.alone.set(self.services.len() == 1);
+        let kept = self.services.iter().enumerate();
+        let kept = kept.filter(|(index, _)| !self.gone.contains(index));
+        let listed = kept.flat_map(|(_, service)| &service.options().listen);
+        self.common.spare.borrow_mut().keep_for(listed);
         for index in wanted {
             self.want_again(index);
         }

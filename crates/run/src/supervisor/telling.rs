@@ -44,7 +44,7 @@ impl Supervisor<'_> {
     pub(super) fn relay(&mut self, index: usize, news: News, now: Timestamp) {
         if let Some(status) = news.status {
             let name = &self.services[index].options().name;
-            self.host.status(&match self.common.alone {
+            self.host.status(&match self.common.alone.get() {
                 true => status,
                 false => format!("{name}: {status}"),
             });
@@ -54,7 +54,7 @@ impl Supervisor<'_> {
         }
         match news.lifecycle {
             // Of several services none is the whole, and a stop has been told already.
-            _ if !self.common.alone || !self.told_running || self.stop.is_some() => {}
+            _ if !self.common.alone.get() || !self.told_running || self.stop.is_some() => {}
             Some(Lifecycle::Reloading { .. }) => self.host.reloading(),
             Some(Lifecycle::Ready) => self.host.running(),
             Some(Lifecycle::Stopping) | None => {}

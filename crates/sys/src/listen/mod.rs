@@ -60,6 +60,15 @@ impl ListenFd {
         self.name.as_deref()
     }
 
+    /// The same under another name.
+    #[must_use]
+    pub fn renamed(self, name: &str) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            ..self
+        }
+    }
+
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> ListenKind {

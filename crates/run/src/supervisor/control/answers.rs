@@ -33,7 +33,8 @@ impl Supervisor<'_> {
     }
 
     pub(super) fn no_service(&self, name: &str) -> Answer {
-        let names = self.services.iter().map(|it| it.options().name.as_str());
+        let there = (0..self.services.len()).filter(|index| !self.is_removed(*index));
+        let names = there.map(|index| self.services[index].options().name.as_str());
         let rated = names.map(|known| (strsim::jaro_winkler(name, known), known));
         let nearest = rated
             .filter(|(likeness, _)| *likeness > 0.75)
@@ -47,7 +48,7 @@ impl Supervisor<'_> {
 
     pub(super) fn status(&self, service: Option<&str>) -> Answer {
         let services = match service {
-            None => self.statuses(0..self.services.len()),
+            None => self.all_statuses(),
             Some(name) => match self.index_of(name) {
                 Some(index) => vec![self.status_of(index)],
                 None => return self.no_service(name),
@@ -62,6 +63,10 @@ impl Supervisor<'_> {
             },
             services,
         }
+    }
+
+    pub(super) fn all_statuses(&self) -> Vec<ServiceStatus> {
+        self.statuses((0..self.services.len()).filter(|index| !self.is_removed(*index)))
     }
 
     pub(super) fn statuses(&self, all: impl IntoIterator<Item = usize>) -> Vec<ServiceStatus> {
@@ -88,7 +93,7 @@ impl Supervisor<'_> {
     }
 
     pub(super) fn index_of(&self, name: &str) -> Option<usize> {
-        let mut services = self.services.iter();
-        services.position(|service| service.options().name == name)
+        (0..self.services.len())
+            .find(|index| self.services[*index].options().name == name && !self.is_removed(*index))
     }
 }

@@ -35,6 +35,9 @@ impl Supervisor<'_> {
         let Some(index) = self.index_of(service) else {
             return Some(self.no_service(service));
         };
+        if self.gone.contains(&index) && !matches!(request, Request::Stop(_)) {
+            return Some(self.no_service(service));
+        }
         if self.stop.is_some() && !matches!(request, Request::Stop(_)) {
             return Some(stopping());
         }
@@ -155,7 +158,7 @@ impl Supervisor<'_> {
         self.timeline.add(now, format!("asked for: {origin}"));
         match self.reload(now) {
             Ok(changes) => Answer::Done {
-                services: self.statuses(0..self.services.len()),
+                services: self.all_statuses(),
                 changes,
             },
             Err(what) => Answer::error(Refusal::Failed, what),
