@@ -65,10 +65,9 @@ fn wd_140_a_changed_command_restarts_its_service_alone() {
     running.logged("web up");
     running.logged("other up");
     let changed = polite("web", "environment = { COLOUR = \"blue\" }") + &other;
-    assert!(
-        running
-            .reload(&changed)
-            .ends_with("reloaded: web is restarted")
+    assert_eq!(
+        running.reload(&changed),
+        "winddown: reloaded: web is restarted"
     );
     until("a restart", || (running.count("web up") == 2).then_some(()));
     let over = running.stop();

@@ -24,6 +24,8 @@ use crate::live::LiveLine;
 use crate::output::{Problem, print, tell};
 use crate::verb::{check, history, hold_late_requests, with_a_program};
 
+/// Whom what is said of all services is said of; the program's name is in front of every line already.
+const WHOLE: &str = "winddown";
 /// How long a stop may take unless somebody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -227,7 +229,7 @@ struct ReportWriter {
 impl Observer for ReportWriter {
     fn moment(&mut self, service: &str, moment: &Moment) {
         if moment.notable || (self.somebody_looks && self.output == Output::Text) {
-            let whose = match self.several {
+            let whose = match self.several && service != WHOLE {
                 true => format!("{service}: "),
                 false => String::new(),
             };

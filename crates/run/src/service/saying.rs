@@ -25,6 +25,8 @@ pub(super) struct Sayings {
     starts_until: Timestamp,
     /// Whether somebody was told already that a stranger spoke.
     told_of_stranger: bool,
+    /// Whether it was told that a `MAINPID` was ignored.
+    told_of_main: bool,
     news: News,
 }
 
@@ -118,7 +120,7 @@ impl Run {
                 stop.main = main;
             }
             self.timeline.add(now, format!("its main process is {pid}"));
-        } else {
+        } else if !std::mem::replace(&mut self.sayings.told_of_main, true) {
             let what = format!("ignored MAINPID={pid}: that is none of its processes");
             self.timeline.notice(now, what);
         }
