@@ -23,29 +23,42 @@ use crate::timeline::Observer;
 
 /// Runs a program until nothing of it is left, under whatever started this process; `observer` is told what happens.
 ///
+/// What `guard` is for should be started before anything large is read: on Linux it is a copy of this process, and keeps what that
+/// was then.
+///
 /// Call it while the process has one thread: it takes the host's variables out of the environment, and the signals of the
 /// process belong to it from then on.
 ///
 /// # Errors
 /// [`Error::System`] when the program cannot be started, or when the system refuses what supervision needs. `observer` was told.
-pub fn run(options: RunOptions, mut observer: Box<dyn Observer>) -> Result<Outcome, Error> {
+pub fn run(
+    guard: Guard,
+    options: RunOptions,
+    mut observer: Box<dyn Observer>,
+) -> Result<Outcome, Error> {
     let (manager, controls) = prepare(&options).inspect_err(|error| observer.failed(error))?;
-    let job = Arc::new(Mutex::new(Some((options.clone(), observer))));
+    let (name, wait) = (options.name.clone(), options.ready_timeout());
+    let job = Arc::new(Mutex::new(Some((guard, options, observer))));
     let (ended, outcome) = sync_channel(1);
     let program = {
         let (controls, job) = (Arc::clone(&controls), Arc::clone(&job));
         let noted = Arc::clone(&controls);
-        let wait = options.ready_timeout();
         let body = move |_arguments: Vec<String>| {
-            let Some((options, observer)) = take(&job) else {
+            let Some((guard, options, observer)) = take(&job) else {
                 return;
             };
             let mut host = ScmHost::new(Arc::new(SystemScm), controls.accepted(), wait);
-            let _ = ended.send(supervise(options, &mut host, Some(controls), observer));
+            let _ = ended.send(supervise(
+                guard,
+                options,
+                &mut host,
+                Some(controls),
+                observer,
+            ));
         };
         ScmProgram::new(Box::new(body), Box::new(move |control| noted.note(control)))
     };
-    match SystemScm.run(&options.name, Arc::new(program)) {
+    match SystemScm.run(&name, Arc::new(program)) {
         // The SCM lets go as soon as it hears the last words, which the body's thread says.
         Ok(()) => outcome
             .recv()
@@ -55,12 +68,12 @@ pub fn run(options: RunOptions, mut observer: Box<dyn Observer>) -> Result<Outco
                 Some(manager) => Box::new(manager),
                 None => Box::new(SilentHost),
             };
-            let observer = take(&job).map_or_else(|| Box::new(()) as _, |(_, observer)| observer);
-            supervise(options, &mut *host, None, observer)
+            let (guard, options, observer) = take(&job).expect("no service has taken it");
+            supervise(guard, options, &mut *host, None, observer)
         }
         Err(error) => {
             let error = error.into();
-            if let Some((_, mut observer)) = take(&job) {
+            if let Some((_, _, mut observer)) = take(&job) {
                 observer.failed(&error);
             }
             Err(error)
@@ -93,13 +106,14 @@ fn prepare(options: &RunOptions) -> Result<(Option<SystemdHost>, Arc<Controls>),
 }
 
 fn supervise(
+    guard: Guard,
     options: RunOptions,
     host: &mut dyn Host,
     controls: Option<Arc<Controls>>,
     observer: Box<dyn Observer>,
 ) -> Result<Outcome, Error> {
     let observer = Rc::new(RefCell::new(observer));
-    let result = supervise_all(options, host, controls, &observer);
+    let result = supervise_all(guard, options, host, controls, &observer);
     let exit = match &result {
         Ok(outcome) => outcome.as_exit(),
         Err(error) => {
@@ -112,13 +126,14 @@ fn supervise(
 }
 
 fn supervise_all(
+    guard: Guard,
     mut options: RunOptions,
     host: &mut dyn Host,
     controls: Option<Arc<Controls>>,
     observer: &Rc<RefCell<Box<dyn Observer>>>,
 ) -> Result<Outcome, Error> {
     // Where this ends with an error, it kills what is left.
-    let guard = Rc::new(Guard::start()?);
+    let guard = Rc::new(guard);
     // Nothing has to be waited for yet.
     options.look_up();
     let requests = Requests::attach(controls)?;

@@ -368,7 +368,7 @@ fn wd_131_a_directory_is_entered_as_the_new_user() {
         options.directory = Some(directory.path().into());
         let (text, _) = refusal(&options);
         assert!(
-            text.starts_with("entering ") && text.contains("denied"),
+            text.starts_with("cannot start sh in ") && text.contains("denied"),
             "{text}"
         );
     });

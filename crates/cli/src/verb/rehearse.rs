@@ -10,6 +10,7 @@ use winddown_core::exit;
 use winddown_core::report::{StopReport, Verdict};
 use winddown_core::{Signal, StopPolicy, format_duration, one_line};
 use winddown_run::{Moment, Observer, ReadyWhen, RunOptions, ServiceOptions, StopWhen};
+use winddown_sys::guard::Guard;
 
 use crate::args::{Output, RehearseArgs, When};
 use crate::output::{Problem, print, print_json};
@@ -58,7 +59,8 @@ pub(crate) fn main(args: RehearseArgs, output: Output) -> Result<ExitCode, Probl
         }
         let (sender, told) = mpsc::channel();
         let printer = Printer { output, sender };
-        let outcome = winddown_run::run(options.clone(), Box::new(printer))?;
+        let guard = Guard::start().map_err(winddown_run::Error::from)?;
+        let outcome = winddown_run::run(guard, options.clone(), Box::new(printer))?;
         let Some(report) = outcome.reports().next().cloned() else {
             break;
         };

@@ -17,6 +17,7 @@ use winddown_run::logs::{ConsoleOptions, Destination, Files};
 use winddown_run::{
     Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions, SignalMap,
 };
+use winddown_sys::guard::Guard;
 use winddown_sys::record::{self, Level};
 
 use crate::args::{Output, ProcessArgs, Ready, Restart, RunArgs};
@@ -30,16 +31,18 @@ const WHOLE: &str = "winddown";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
+    let guard = Guard::start().map_err(winddown_run::Error::from)?;
     let (options, writer) = match prepare(args, output) {
         Ok(prepared) => prepared,
         Err(problem) => {
+            guard.dismiss();
             let code = problem.report();
             winddown_run::decline(problem.code());
             return Ok(code);
         }
     };
     hold_late_requests();
-    match winddown_run::run(options, Box::new(writer)) {
+    match winddown_run::run(guard, options, Box::new(writer)) {
         Ok(outcome) => Ok(end_as(&outcome)),
         // The writer was told.
         Err(error) => Ok(ExitCode::from(error.exit_code().code)),

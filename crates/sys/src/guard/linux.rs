@@ -169,14 +169,10 @@ fn watch(mut pipe: File, own: &str, group: Option<&Path>) -> ! {
         let _ = rustix::process::chdir("/");
         close_all_but(&pipe);
         memory::give_back_code();
-        // What was free in the other process's heap counts here too.
-        memory::give_back_heap();
         if let Some(group) = group.filter(|_| is_quiet(&pipe, SETTLED)) {
             // Here and now, since nobody waits for it.
             Group::remove_abandoned_beside(group);
             memory::give_back_code();
-            // What was free in the other process's heap counts here too.
-            memory::give_back_heap();
         }
         // The end of the pipe means that nobody lives who could have written to it.
         if let Ok(0) = pipe.read(&mut [0]) {
