@@ -29,6 +29,10 @@ fn wd_141_a_definition_that_is_wrong_changes_nothing() {
             polite("b", "[service.b.stop]\ntimeout = \"soon\""),
             "`soon`",
         ),
+        (
+            polite("a", "logs = { file = \"/dev/full\" }"),
+            "not a regular file",
+        ),
     ] {
         let said = running.reload(&wrong);
         assert!(
@@ -56,6 +60,17 @@ fn wd_140_what_a_running_program_does_not_see_changes_without_a_restart() {
     let over = running.stop();
     assert_eq!((over.log.len(), over.code), (1, Some(124)), "{over:#?}");
     assert_eq!(over.report("sh").deadline, 0.1);
+}
+
+/// What counts only later is said.
+#[test]
+fn wd_140_the_control_socket_stays_where_it_is() {
+    let running = Running::start(&[], &polite("a", ""));
+    running.logged("a up");
+    let said = running.reload(&(String::from("control = \"other/socket\"\n") + &polite("a", "")));
+    assert!(said.contains("the control socket stays"), "{said}");
+    assert!(!running.place.path("other").exists());
+    running.stop();
 }
 
 #[test]

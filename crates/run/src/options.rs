@@ -206,6 +206,20 @@ impl ServiceOptions {
         logs
     }
 
+    /// Checks what can be known beforehand of where its output goes.
+    ///
+    /// # Errors
+    /// Where a file for it is none.
+    pub(crate) fn check_output(&self) -> Result<(), Error> {
+        match self.logs.to.not_a_file() {
+            Some(path) => Err(Error::NoLogFile {
+                service: self.name.clone(),
+                path: path.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a program that was started with `other` must be started again for these options to hold.
     pub(crate) fn differs_for_the_program(&self, other: &Self) -> bool {
         let mut same = self.clone();

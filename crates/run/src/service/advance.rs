@@ -52,13 +52,8 @@ impl Service {
         };
         let sockets = self.sockets.insert(sockets);
         if self.captured.is_none() {
+            self.options.check_output()?;
             let logs = self.options.output();
-            if let Some(path) = logs.to.not_a_file() {
-                return Err(Error::NoLogFile {
-                    service: self.options.name.clone(),
-                    path: path.to_owned(),
-                });
-            }
             let captured = self.common.logs.open(&self.options.name, &logs)?;
             self.captured = captured.map(Box::new);
         }

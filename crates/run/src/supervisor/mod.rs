@@ -9,6 +9,7 @@ mod warnings;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ const FIRST_SERVICE: usize = 3;
 /// Supervises services, from the first start until nothing of the last one is left.
 pub(crate) struct Supervisor<'a> {
     name: String,
+    /// Where the control socket was wanted.
+    control_place: Option<PathBuf>,
     host: &'a mut dyn Host,
     services: Vec<Service>,
     order: Order,
@@ -126,6 +129,7 @@ impl<'a> Supervisor<'a> {
         let services = options.services.iter();
         let order = Order::new(services.map(|service| (service.name.as_str(), &service.needs)))?;
         let control = control::open(&options, &mut observer.borrow_mut())?;
+        let control_place = control::place(&options);
         let looked_on = observer.borrow().looks_on();
         let warnings = Warnings::new()?;
         let common = Rc::new(Common {
@@ -152,6 +156,7 @@ impl<'a> Supervisor<'a> {
         poller.watch(LOGS, &[&common.logs, warnings.waitable()])?;
         let mut supervisor = Self {
             name: options.name,
+            control_place,
             host,
             order,
             poller,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use winddown_core::Timestamp;
 use winddown_core::order::{Need, Needs, Order, Standing};
 
-use super::Supervisor;
+use super::{Supervisor, control};
 use crate::error::Error;
 use crate::options::RunOptions;
 use crate::service::{Service, StopRequest};
@@ -49,7 +49,16 @@ impl Supervisor<'_> {
             .map(|(index, service)| (service.options().name.clone(), index))
             .collect();
         let order = self.order_after(&options)?;
+        for service in &options.services {
+            service.check_output()?;
+        }
         let mut changes = Vec::new();
+        if control::place(&options) != self.control_place {
+            changes.push(
+                "the control socket stays where it is until winddown itself is restarted"
+                    .to_owned(),
+            );
+        }
         self.timeout = options.timeout;
         self.signals = options.signals;
         let request = StopRequest::own(now, "reload");

@@ -4,6 +4,7 @@ mod answers;
 mod requests;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use winddown_core::{Origin, Timestamp};
 use winddown_sys::Waitable;
@@ -167,6 +168,15 @@ impl Control {
     }
 }
 
+/// Where the control socket is to be; nowhere if there is to be none, or no place for it.
+pub(super) fn place(options: &RunOptions) -> Option<PathBuf> {
+    match &options.control {
+        Some(ControlOptions::Usual(false)) => None,
+        None | Some(ControlOptions::Usual(true)) => address(&options.name),
+        Some(ControlOptions::At(path)) => Some(path.clone()),
+    }
+}
+
 /// Opens the control socket, if there is to be one; `observer` hears where there is none though there could be.
 ///
 /// # Errors
@@ -176,12 +186,10 @@ pub(super) fn open(
     observer: &mut Box<dyn Observer>,
 ) -> Result<Option<Control>, Error> {
     let required = options.control.is_some();
-    let address = match &options.control {
-        Some(ControlOptions::Usual(false)) => return Ok(None),
-        None | Some(ControlOptions::Usual(true)) => address(&options.name),
-        Some(ControlOptions::At(path)) => Some(path.clone()),
-    };
-    let bound = match address {
+    if options.control == Some(ControlOptions::Usual(false)) {
+        return Ok(None);
+    }
+    let bound = match place(options) {
         Some(address) => Server::bind(&address).map_err(|error| match error {
             Error::System(error) => Error::Control(error),
             other => other,
