@@ -62,6 +62,17 @@ fn wd_140_what_a_running_program_does_not_see_changes_without_a_restart() {
     assert_eq!(over.report("sh").deadline, 0.1);
 }
 
+#[test]
+fn a_service_that_a_reload_brings_is_told_from_the_one_that_was_there() {
+    let running = Running::start(&[], &polite("a", ""));
+    running.logged("a up");
+    let missing = "[service.b]\ncommand = [\"/there/is/no/such/program\"]\n";
+    running.reload(&(polite("a", "") + missing));
+    let over = running.stop();
+    let about_b = over.said.contains("winddown: b: not started");
+    assert!(about_b, "{over:#?}");
+}
+
 /// What counts only later is said.
 #[test]
 fn wd_140_the_control_socket_stays_where_it_is() {

@@ -52,6 +52,7 @@ pub(crate) fn main(args: RunArgs, output: Output) -> Result<ExitCode, Problem> {
 fn prepare(args: RunArgs, output: Output) -> Result<(RunOptions, ReportWriter), Problem> {
     let mut writer = ReportWriter {
         several: false,
+        first: None,
         somebody_looks: stderr().is_terminal(),
         history: history::history(&args.state),
         warned: false,
@@ -223,6 +224,8 @@ struct ReportWriter {
     output: Output,
     /// Whether there are several services, which must be told apart.
     several: bool,
+    /// The first of them that was heard of; a reload may bring others.
+    first: Option<String>,
     /// Where a person sees what is waited for; nowhere while the terminal is the program's.
     live: Option<LiveLine>,
     /// Whether standard error is a terminal.
@@ -231,6 +234,10 @@ struct ReportWriter {
 
 impl Observer for ReportWriter {
     fn moment(&mut self, service: &str, moment: &Moment) {
+        if service != WHOLE {
+            let first = self.first.get_or_insert_with(|| service.to_owned());
+            self.several |= first != service;
+        }
         if moment.notable || (self.somebody_looks && self.output == Output::Text) {
             let whose = match self.several && service != WHOLE {
                 true => format!("{service}: "),
