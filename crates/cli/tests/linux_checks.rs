@@ -217,3 +217,16 @@ fn wd_74_what_was_not_ready_or_not_well_has_failed_however_it_took_its_stop() {
         place.census.assert_empty();
     }
 }
+
+/// WD-161: what another program has is told with the way out, and is no fault of winddown's own.
+#[test]
+fn wd_161_an_address_that_is_taken_is_told_with_the_way_out() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = format!("command = [\"true\"]\nlisten = [{{ address = \"{address}\" }}]\n");
+    let end = End::of(run(&place, &text));
+    assert_eq!(end.code(), Some(1), "{end:#?}");
+    assert!(end.stderr.contains("is in use\nhint: `ss "), "{end:#?}");
+    place.census.assert_empty();
+}

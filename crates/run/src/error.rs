@@ -107,6 +107,9 @@ impl Error {
             Self::System(System::Directory { .. }) => {
                 Some("`directory` (--directory) says where it starts: make it, or name another one")
             }
+            Self::System(System::AddressInUse { .. }) => Some(
+                "`ss -lpn` shows who listens there: stop it, or give [[listen]] another address",
+            ),
             Self::System(error) => error.remedy(),
             Self::Environment(crate::environment::EnvironmentError::Unreadable {
                 source, ..
@@ -160,9 +163,9 @@ impl Error {
             | Self::NoLogFile { .. }
             | Self::Input { .. }
             | Self::NoControlPlace => exit::USAGE,
-            Self::Control(winddown_sys::Error::AddressInUse { .. }) | Self::Hook(..) => {
-                exit::FAILED
-            }
+            Self::System(winddown_sys::Error::AddressInUse { .. })
+            | Self::Control(winddown_sys::Error::AddressInUse { .. })
+            | Self::Hook(..) => exit::FAILED,
             Self::Control(_) => exit::USAGE,
             _ => exit::OWN_FAILURE,
         }

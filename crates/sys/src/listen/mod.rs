@@ -138,7 +138,7 @@ pub fn take() -> Result<Vec<ListenFd>> {
 /// A Unix socket whose owner has gone is replaced; it stays in the file system when the descriptor is closed.
 ///
 /// # Errors
-/// [`Error::Os`] where the address is taken or may not be used, [`Error::Unsupported`] on Windows.
+/// [`Error::AddressInUse`] where the address is taken, [`Error::Os`] where it may not be used, [`Error::Unsupported`] on Windows.
 pub fn open(address: &ListenAddress, name: &str) -> Result<ListenFd> {
     imp::open(address, name)
 }

@@ -102,8 +102,13 @@ pub(super) fn open(address: &ListenAddress, name: &str) -> Result<ListenFd> {
             }
         })
     };
-    let (descriptor, kind) =
-        opened().map_err(|error: io::Error| Error::os(format!("listening on {address}"), error))?;
+    let (descriptor, kind) = opened().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => Error::AddressInUse {
+            address: address.to_string(),
+            pid: None,
+        },
+        _ => Error::os(format!("listening on {address}"), error),
+    })?;
     Ok(ListenFd {
         descriptor,
         name: Some(name.to_owned()),
