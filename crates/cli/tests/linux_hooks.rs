@@ -124,6 +124,19 @@ fn wd_116_a_post_start_hook_that_fails_stops_the_program() {
     );
 }
 
+/// Also where the stop was graceful, of which nobody is told otherwise.
+#[test]
+fn wd_116_the_operator_is_told_of_a_hook_that_hangs() {
+    for hook in ["pre-stop", "post-stop"] {
+        let running = run(&hanging("polite", hook, "100ms"));
+        running.logged("s up");
+        let over = running.stop();
+        assert_eq!(over.report("s").verdict, Verdict::Graceful);
+        let told = format!("{hook} hook: killed, not done within 100ms");
+        assert!(over.said.contains(&told), "{over:#?}");
+    }
+}
+
 #[test]
 fn wd_117_a_pre_stop_hook_has_at_most_half_of_the_stop() {
     let running = run(&hanging("stubborn", "pre-stop", "1h"));

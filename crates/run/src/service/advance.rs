@@ -91,8 +91,7 @@ impl Service {
             return hook.due();
         };
         self.before_next = None;
-        self.timeline
-            .add(now, format!("pre-start hook: {}", end.what));
+        end.tell(&self.timeline, now);
         let next = match end.failed {
             true => Err(Error::Hook(self.options.name.clone(), end.what)),
             false => self.spawn(),
@@ -175,8 +174,7 @@ impl Service {
             return hook.due();
         };
         self.post_start = None;
-        self.timeline
-            .add(now, format!("post-start hook: {}", end.what));
+        end.tell(&self.timeline, now);
         if let (true, Stage::Up(run)) = (end.failed, &mut self.stage) {
             run.fail("its post-start hook failed", now);
         }
@@ -191,8 +189,7 @@ impl Service {
             return hook.due();
         };
         self.on_failure = None;
-        self.timeline
-            .add(now, format!("on-failure hook: {}", end.what));
+        end.tell(&self.timeline, now);
         Timestamp::NEVER
     }
 
@@ -230,8 +227,7 @@ impl Service {
     }
 
     fn after_pre_start(&mut self, end: &hook::HookEnd, now: Timestamp) {
-        self.timeline
-            .add(now, format!("pre-start hook: {}", end.what));
+        end.tell(&self.timeline, now);
         if let Some(request) = self.stop_wish.take() {
             self.go_down_idle(&request, "its pre-start hook was cut short", now);
         } else if end.failed {
@@ -280,8 +276,7 @@ impl Service {
     }
 
     fn after_post_stop(&mut self, end: &hook::HookEnd, now: Timestamp) {
-        self.timeline
-            .add(now, format!("post-stop hook: {}", end.what));
+        end.tell(&self.timeline, now);
         let stage = mem::replace(&mut self.stage, Stage::Down(Standing::Down));
         if let Stage::PostStop(_, mut ended) = stage {
             ended.append(end.record(ended.begun, now), now);

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::options::ServiceOptions;
 use crate::process::Surroundings;
 use crate::task::{Task, TaskOptions, TaskState};
+use crate::timeline::Timeline;
 
 /// How long a hook may take unless it says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -184,6 +185,15 @@ fn start(
 }
 
 impl HookEnd {
+    /// Tells of it; of a failure those too who do not look on.
+    pub(super) fn tell(&self, timeline: &Timeline, now: Timestamp) {
+        let what = format!("{} hook: {}", self.event, self.what);
+        match self.failed {
+            true => timeline.notice(now, what),
+            false => timeline.add(now, what),
+        }
+    }
+
     /// As a step of a stop that began at `begun`.
     pub(super) fn record(&self, begun: Timestamp, now: Timestamp) -> RungRecord {
         RungRecord {

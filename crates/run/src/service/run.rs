@@ -417,12 +417,9 @@ impl Run {
         let Some(stop) = &mut self.stop else {
             return Timestamp::NEVER;
         };
-        let before = stop.rungs.len();
-        if let Some(due) = stop.wait_for_hook(now) {
+        if let Some(due) = stop.wait_for_hook(&self.timeline, now) {
             return due;
         }
-        self.timeline
-            .add_rungs(now, &stop.rungs[before..], stop.deadline());
         if self.empty {
             return Timestamp::NEVER;
         }

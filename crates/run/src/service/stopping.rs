@@ -119,12 +119,17 @@ impl Stopping {
     }
 
     /// While the hook before the ladder runs: when to look again.
-    pub(super) fn wait_for_hook(&mut self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn wait_for_hook(
+        &mut self,
+        timeline: &Timeline,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let hook = self.hook.as_mut()?;
         let Some(end) = hook.advance(now) else {
             return Some(hook.due());
         };
         self.hook = None;
+        end.tell(timeline, now);
         self.rungs.push(end.record(self.begun, now));
         None
     }
