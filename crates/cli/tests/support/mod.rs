@@ -205,12 +205,20 @@ pub(crate) fn kill(pid: u32, signal: &str) {
 
 /// The children of a process but its guard, zombies included.
 pub(crate) fn children_of(pid: u32) -> Vec<u32> {
+    children_and_guard(pid).1
+}
+
+/// The process that guards what `winddown run` with this pid has started.
+pub(crate) fn guard_of(pid: u32) -> u32 {
+    children_and_guard(pid).0[0]
+}
+
+fn children_and_guard(pid: u32) -> (Vec<u32>, Vec<u32>) {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     let name = |child: u32| fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
     list.split_whitespace()
         .map(|child| child.parse().unwrap())
-        .filter(|child| name(*child) != "winddown-guard\n")
-        .collect()
+        .partition(|child| name(*child) == "winddown-guard\n")
 }
 
 /// Waits until `found` gives something.

@@ -35,7 +35,8 @@ use warnings::Warnings;
 const REQUESTS: usize = 0;
 const LOGS: usize = 1;
 const CONTROL: usize = 2;
-const FIRST_SERVICE: usize = 3;
+const GUARD: usize = 3;
+const FIRST_SERVICE: usize = 4;
 
 /// Supervises services, from the first start until nothing of the last one is left.
 pub(crate) struct Supervisor<'a> {
@@ -154,6 +155,7 @@ impl<'a> Supervisor<'a> {
         let mut poller = Poller::new()?;
         poller.watch(REQUESTS, &requests.waitables())?;
         poller.watch(LOGS, &[&common.logs, warnings.waitable()])?;
+        poller.watch(GUARD, &Vec::from_iter(common.guard.end()))?;
         let mut supervisor = Self {
             name: options.name,
             control_place,
@@ -238,6 +240,9 @@ impl<'a> Supervisor<'a> {
         if owners.contains(&LOGS) {
             self.look_at_logs(now);
         }
+        if owners.contains(&GUARD) {
+            self.lose_guard(now);
+        }
         let ready = owners.iter().filter(|owner| **owner >= FIRST_SERVICE);
         self.dirty.extend(ready.map(|owner| owner - FIRST_SERVICE));
         let due = self.due.iter().take_while(|(at, _)| *at <= now);
@@ -252,6 +257,16 @@ impl<'a> Supervisor<'a> {
         let services = self.services.iter().enumerate();
         let draining = services.filter(|(_, service)| service.is_draining());
         self.dirty.extend(draining.map(|(index, _)| index));
+    }
+
+    fn lose_guard(&mut self, now: Timestamp) {
+        // It would be ready again each time. The removal of what is watched does not fail.
+        let _ = self.poller.watch(GUARD, &[]);
+        if self.common.guard.is_lost() {
+            let what = "its guard has been killed: what winddown has started would outlive it if it were killed as well; \
+                        restart it when you can";
+            self.timeline.notice(now, what);
+        }
     }
 
     /// Has a service started, and before it those that it needs to have started.

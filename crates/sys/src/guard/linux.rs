@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use rustix::process::{
 
 use crate::process::{procfs, registry};
 use crate::tree::{Group, mark};
-use crate::{Error, Result, memory, pipe, signal};
+use crate::{Descriptor, Error, Result, Waitable, memory, pipe, signal};
 
 const NAME: &CStr = c"winddown-guard";
 /// How long it goes on killing what does not go, or what keeps appearing.
@@ -89,6 +89,15 @@ impl Guard {
         }
     }
 
+    pub(super) fn end(&self) -> Option<&dyn Waitable> {
+        self.watcher.as_ref().map(|watcher| watcher as _)
+    }
+
+    pub(super) fn is_released(&self) -> bool {
+        let released = |watcher: &Watcher| watcher.released.load(Ordering::Relaxed);
+        self.watcher.as_ref().is_none_or(released)
+    }
+
     pub(super) fn release(&self) {
         if let Some(watcher) = &self.watcher {
             if !watcher.released.swap(true, Ordering::Relaxed) {
@@ -113,6 +122,13 @@ impl Drop for Guard {
         if let Some(watcher) = self.watcher.take() {
             watcher.reap();
         }
+    }
+}
+
+/// The pipe has an error once nobody is left who could read from it.
+impl Waitable for Watcher {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.pipe.as_fd()
     }
 }
 

@@ -22,7 +22,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "none.rs")]
 mod imp;
 
-use crate::Result;
+use crate::{Result, Waitable};
 
 /// While it exists, whatever this process started into trees is killed when this process ends, however it ends.
 ///
@@ -43,6 +43,20 @@ impl Guard {
     /// [`Error::Unsupported`](crate::Error::Unsupported) on Linux if this process has several threads.
     pub fn start() -> Result<Self> {
         imp::Guard::start().map(|imp| Self { imp })
+    }
+
+    /// Becomes ready, for ever, once the guard has ended, as when somebody has killed it; `None` where there is none.
+    ///
+    /// After [`Guard::release`] its end is no news: see [`Guard::is_lost`].
+    #[must_use]
+    pub fn end(&self) -> Option<&dyn Waitable> {
+        self.imp.end()
+    }
+
+    /// Whether [`Guard::end`], once it is ready, means that nobody guards any more though somebody should.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        !self.imp.is_released()
     }
 
     /// Lets the guard go and does not wait for its end, which [`Guard::dismiss`] does: for what can be done meanwhile, once nothing
