@@ -113,6 +113,26 @@ fn a_tree_that_was_empty_can_be_used_again() {
     });
 }
 
+/// For a moment nothing of its environment can be read.
+#[test]
+fn wd_71_a_program_that_becomes_another_is_not_overlooked() {
+    without_a_cgroup(|nest| {
+        let (tree, other) = (new_tree(), new_tree());
+        let beside = nest.start(&other, &format!("exec {LEAF}"), 1);
+        let again = r#"[ $1 = 20 ] && echo up; [ $1 -gt 0 ] && exec sh -c "$0" "$0" $(($1-1)); exec sleep 300"#;
+        let daemon = format!("(setsid sh -c '{again}' '{again}' 20 &)");
+        // What was found once is known.
+        for _ in 0..50 {
+            end_of(&nest.start(&tree, &daemon, 1));
+            assert!(!tree.is_empty().unwrap());
+            assert_eq!(kill(&tree), proof_beside_others(nest));
+        }
+        kill(&other);
+        end_of(&beside);
+        reap_all();
+    });
+}
+
 /// Its mark is gone, but it was there when its tree was looked at.
 #[test]
 fn what_was_seen_is_known_without_its_mark() {

@@ -52,9 +52,15 @@ pub(crate) struct Stat {
     /// Of the process and of the children that it waited for.
     pub(crate) cpu_ticks: u64,
     threads: u64,
+    has_environment: bool,
 }
 
 impl Stat {
+    /// It is about to become another program, or to end: for this moment it has no environment, not even an empty one.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.state != State::Zombie && !self.has_environment
+    }
+
     /// A zombie whose other threads run is live: only its main thread has ended.
     pub(crate) fn is_live(&self) -> bool {
         self.state != State::Zombie || self.threads > 1
@@ -82,6 +88,8 @@ fn parse_stat(text: &str) -> Option<Stat> {
         start_time: number(22)?,
         cpu_ticks,
         threads: number(20)?,
+        // Where it ends; 0 as well for those who may not know.
+        has_environment: number(51) != Some(0),
     })
 }
 

@@ -17,7 +17,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::process::procfs::{self, Stat};
 use crate::process::registry::{self, Registry, TreeId};
-use crate::tree::mark;
+use crate::tree::mark::{self, Changing};
 
 /// Pid and start time: a process, and no later one with its number.
 type Key = (u32, u64);
@@ -51,6 +51,16 @@ pub(super) struct Inherited {
     of_tree: Vec<u32>,
     /// Those that may be of any tree.
     pub(super) strays: Processes,
+}
+
+/// Whose a process is.
+enum Owner {
+    Tree(TreeId),
+    /// Nobody's: it may outlive its tree.
+    Spared,
+    Unknown,
+    /// To be seen when it is another program.
+    Changing,
 }
 
 pub(super) fn lock() -> MutexGuard<'static, Ancestry> {
@@ -172,22 +182,31 @@ impl Ancestry {
         let mut known: HashMap<u32, Option<TreeId>> =
             registry.started().chain(registry.inherited()).collect();
         let mut strays = Vec::new();
+        let mut changing = false;
         for pid in procfs::children(std::process::id())? {
             if known.contains_key(&pid) {
                 continue;
             }
             let stat = procfs::stat(pid)?;
-            match self.owner(pid, &stat) {
-                None => strays.push((pid, stat)),
-                Some(owner) => {
-                    registry.inherit(pid, owner);
-                    known.insert(pid, owner);
+            let owner = match self.owner(pid, &stat) {
+                Owner::Tree(tree) => Some(tree),
+                Owner::Spared => None,
+                Owner::Unknown => {
+                    strays.push((pid, stat));
+                    continue;
                 }
-            }
+                Owner::Changing => {
+                    changing = true;
+                    continue;
+                }
+            };
+            registry.inherit(pid, owner);
+            known.insert(pid, owner);
         }
         let occupied: HashSet<TreeId> = known.into_values().flatten().collect();
         for (id, known) in &mut self.trees {
-            known.vacant = !occupied.contains(id);
+            // What is changing may be of any tree that was not empty.
+            known.vacant = !occupied.contains(id) && (known.vacant || !changing);
         }
         let mut others = self.trees.iter().filter(|(id, _)| **id != tree);
         if !strays.is_empty() && others.all(|(_, known)| known.vacant) {
@@ -222,8 +241,7 @@ impl Ancestry {
         self.trees.get(&tree).is_none_or(|known| known.vacant)
     }
 
-    /// `Some(None)`: of no tree.
-    fn owner(&self, pid: u32, stat: &Stat) -> Option<Option<TreeId>> {
+    fn owner(&self, pid: u32, stat: &Stat) -> Owner {
         let holds = |test: &dyn Fn(&Known) -> bool| {
             let mut trees = self.trees.iter();
             trees.find(|(_, known)| test(known)).map(|(id, _)| *id)
@@ -232,12 +250,19 @@ impl Ancestry {
         let groups = [stat.session, stat.group];
         let has_group = |known: &Known| groups.iter().any(|group| known.groups.contains(group));
         if self.spared.seen.contains(&key) || has_group(&self.spared) {
-            return Some(None);
+            return Owner::Spared;
         }
-        holds(&|known| known.seen.contains(&key))
-            .or_else(|| mark::tree_of(pid).filter(|tree| self.trees.contains_key(tree)))
-            .or_else(|| holds(&has_group))
-            .map(Some)
+        if let Some(tree) = holds(&|known| known.seen.contains(&key)) {
+            return Owner::Tree(tree);
+        }
+        let mark = mark::tree_of(pid);
+        let marked = mark.ok().flatten();
+        let marked = marked.filter(|tree| self.trees.contains_key(tree));
+        match (marked.or_else(|| holds(&has_group)), mark) {
+            (Some(tree), _) => Owner::Tree(tree),
+            (None, Ok(_)) => Owner::Unknown,
+            (None, Err(Changing)) => Owner::Changing,
+        }
     }
 
     fn remember(&mut self, tree: TreeId, leaders: Vec<u32>, found: &[(u32, Stat)]) {

@@ -4,10 +4,10 @@
 //! another winddown keeps that one's mark in front: `OUTER.1:INNER.3`.
 
 use std::ffi::OsString;
-use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
+use crate::process::procfs;
 use crate::process::registry::TreeId;
 
 const VARIABLE: &str = "WINDDOWN_TREE";
@@ -28,18 +28,40 @@ pub(super) fn of_tree(tree: TreeId) -> (&'static str, OsString) {
     (VARIABLE, value)
 }
 
+/// A process has no environment at this moment, as it is becoming another program: to be looked at again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changing;
+
 /// Which tree of this process the process carries the mark of.
 ///
 /// `None` also where its environment cannot be read (another user's), or where the program wrote over it.
-pub(super) fn tree_of(pid: u32) -> Option<TreeId> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    tree_in(&environment, of_this_process()).map(TreeId)
+pub(super) fn tree_of(pid: u32) -> Result<Option<TreeId>, Changing> {
+    let mut before = None;
+    // An environment breaks off where the program goes while it is read: without a mark it counts when it is the same twice.
+    for _ in 0..3 {
+        let environment = environment(pid);
+        if let Some(number) = tree_in(&environment, of_this_process()) {
+            return Ok(Some(TreeId(number)));
+        }
+        if procfs::stat(pid).is_ok_and(|stat| stat.is_changing()) {
+            return Err(Changing);
+        }
+        if before.as_ref() == Some(&environment) {
+            return Ok(None);
+        }
+        before = Some(environment);
+    }
+    Err(Changing)
 }
 
 /// Whether the process carries a mark of the process that calls itself `own`.
 pub(crate) fn is_carried_by(pid: u32, own: &str) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environment| tree_in(&environment, own).is_some())
+    tree_in(&environment(pid), own).is_some()
+}
+
+/// Empty where it cannot be read.
+fn environment(pid: u32) -> Vec<u8> {
+    procfs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
 }
 
 fn tree_in(environment: &[u8], own: &str) -> Option<u64> {
