@@ -74,10 +74,10 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CString;
     use std::fs::{self, Permissions};
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use rustix::fs::{CWD, Mode, mkfifoat};
 
     use super::*;
     use crate::storage::{append_to_private_file, create_private_directory};
@@ -119,7 +119,9 @@ mod tests {
         fs::write(at("elsewhere"), "").unwrap();
         symlink(at("elsewhere"), at("link")).unwrap();
         symlink(at("nowhere"), at("dangling")).unwrap();
-        mkfifoat(CWD, at("pipe"), Mode::RWXU).unwrap();
+        let pipe = CString::new(at("pipe").as_os_str().as_bytes()).unwrap();
+        // SAFETY: the path ends with a NUL.
+        assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o700) }, 0);
         for name in ["link", "dangling", "pipe"] {
             append_to_private_file(&at(name)).unwrap_err();
         }
