@@ -1,7 +1,7 @@
 //! Where a socket listens: [`ListenAddress`].
 
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 

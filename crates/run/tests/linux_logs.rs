@@ -1,168 +1,18 @@
 //! The output of real programs, captured: nothing is lost, nothing waits.
 #![cfg(target_os = "linux")]
 
+mod logs_support;
+
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use flate2::read::MultiGzDecoder;
-use tempfile::TempDir;
-use winddown_run::logs::{
-    Capture, Captured, ConsoleOptions, Destination, Files, Format, LogOptions, Logs, Output,
-    Rotation, Summary,
-};
-use winddown_sys::process::{Child, EnvChange, Exit, SpawnOptions, spawn};
+use logs_support::bench::{Bench, file_name, files, wait};
+use logs_support::{LIMIT, wait_until};
+use winddown_run::logs::{Captured, Format, LogOptions, Output, Rotation, Summary};
+use winddown_sys::process::{Exit, SpawnOptions, spawn};
 use winddown_sys::wait_any;
-use winddown_testkit::{Census, Watchdog};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A service whose output is captured, in a directory of its own.
-struct Bench {
-    directory: TempDir,
-    logs: Logs,
-    told: Arc<Mutex<Vec<String>>>,
-    census: Census,
-    _watchdog: Watchdog,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&told);
-        let warn = move |service: &str, text: &str| {
-            log.lock().unwrap().push(format!("{service}: {text}"));
-        };
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-            logs: Logs::new(ConsoleOptions::default(), Arc::new(warn)).unwrap(),
-            told,
-            census: Census::begin(),
-            _watchdog: Watchdog::arm(2 * LIMIT),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn options(&self, rotation: Rotation) -> LogOptions {
-        files(self.path("a.log"), None, Format::Raw, rotation)
-    }
-
-    fn open(&self, options: &LogOptions) -> Captured {
-        self.logs.open("a", options).unwrap().unwrap()
-    }
-
-    /// Starts a program with captured output.
-    fn start(&self, captured: &Captured, command: &[&str]) -> (Child, Capture) {
-        let (streams, capture) = captured.begin().unwrap();
-        let mut options = SpawnOptions::new(command[0], &command[1..]);
-        (options.stdout, options.stderr) = (streams.stdout, streams.stderr);
-        let (name, value) = self.census.variable();
-        let mark = (name.into(), EnvChange::Set(value.into()));
-        options.env.push(mark);
-        (spawn(&options).unwrap(), capture)
-    }
-
-    /// Runs a shell's script to its end.
-    fn run(&self, captured: &Captured, script: &str) -> Capture {
-        let (child, capture) = self.start(captured, &["sh", "-c", script]);
-        assert_eq!(wait(&child), Exit::Code(0), "{script}");
-        capture
-    }
-
-    /// Runs a shell's script, and all of its output into the log.
-    fn sh(&self, captured: &Captured, script: &str) -> Summary {
-        self.drain(self.run(captured, script))
-    }
-
-    fn drain(&self, capture: Capture) -> Summary {
-        self.drain_within(capture, LIMIT)
-    }
-
-    fn drain_within(&self, mut capture: Capture, within: Duration) -> Summary {
-        capture.drain(within);
-        let deadline = Instant::now() + within + LIMIT;
-        loop {
-            self.logs.noticed();
-            if capture.is_drained() {
-                return capture.summary();
-            }
-            assert!(Instant::now() < deadline, "the drain does not end");
-            wait_any(&[&self.logs], Some(LIMIT));
-        }
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.told.lock().unwrap().clone()
-    }
-
-    /// The bytes of a log with all its old files.
-    fn all_of(&self, name: &str) -> Vec<u8> {
-        let mut paths: Vec<PathBuf> = fs::read_dir(self.directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| file_name(path).starts_with(name))
-            .collect();
-        paths.sort_by_key(|path| (path.ends_with(name), path.clone()));
-        paths.iter().flat_map(|path| read(path)).collect()
-    }
-
-    fn end(self) {
-        self.census.assert_empty();
-    }
-}
-
-fn wait(child: &Child) -> Exit {
-    wait_any(&[child], Some(LIMIT));
-    child.try_wait().unwrap().expect("it ends in time")
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap().to_str().unwrap().to_owned()
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    let bytes = fs::read(path).unwrap();
-    if path.extension().is_none_or(|extension| extension != "gz") {
-        return bytes;
-    }
-    let mut text = Vec::new();
-    MultiGzDecoder::new(&bytes[..])
-        .read_to_end(&mut text)
-        .unwrap();
-    text
-}
-
-fn files(
-    file: PathBuf,
-    errors_file: Option<PathBuf>,
-    format: Format,
-    rotation: Rotation,
-) -> LogOptions {
-    LogOptions {
-        to: Destination::Files(Box::new(Files {
-            file,
-            errors_file,
-            format,
-            rotation,
-        })),
-        ..LogOptions::default()
-    }
-}
-
-/// Looks again and again: for what no descriptor tells of.
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LIMIT;
-    while !done() {
-        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn wd_151_both_streams_are_in_one_file_in_the_order_of_the_program() {

@@ -1,14 +1,16 @@
 //! Captured output as Windows has it: files that others lock, and pipes with a thread each.
 #![cfg(windows)]
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::windows::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+mod logs_support;
 
-use flate2::read::MultiGzDecoder;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::windows::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use logs_support::{LIMIT, read, wait_until};
 use tempfile::TempDir;
 use winddown_run::logs::{
     Capture, Captured, ConsoleOptions, Destination, LogOptions, Logs, Streams, Summary,
@@ -16,8 +18,6 @@ use winddown_run::logs::{
 use winddown_sys::process::{Exit, SpawnOptions, Stream, spawn};
 use winddown_sys::wait_any;
 use winddown_testkit::Watchdog;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What `CreateFileW` calls `FILE_SHARE_READ` and `FILE_SHARE_WRITE`.
 const SHARE_READ_AND_WRITE: u32 = 3;
@@ -106,26 +106,6 @@ impl Bench {
             .collect();
         paths.sort_by_key(|path| (path.ends_with("a.log"), path.clone()));
         paths.iter().flat_map(|path| read(path)).collect()
-    }
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    let bytes = fs::read(path).unwrap();
-    if path.extension().is_none_or(|extension| extension != "gz") {
-        return bytes;
-    }
-    let mut text = Vec::new();
-    MultiGzDecoder::new(&bytes[..])
-        .read_to_end(&mut text)
-        .unwrap();
-    text
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LIMIT;
-    while !done() {
-        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,6 +1,8 @@
 //! Children and console events on Windows (under Wine): this executable itself, started again.
 #![cfg(windows)]
 
+mod windows_support;
+
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -14,15 +16,15 @@ use winddown_sys::process::{
 };
 use winddown_sys::{Error, Sources, wait_any};
 use winddown_testkit::Watchdog;
+use windows_support::{
+    PATIENCE, ROLE, arguments, exit, options, output, piped, say, sleep, wait_for,
+};
 use windows_sys::Win32::Foundation::STATUS_CONTROL_C_EXIT;
 use windows_sys::Win32::System::Console::{FreeConsole, GetConsoleCP};
 use windows_sys::Win32::System::Threading::{
     BELOW_NORMAL_PRIORITY_CLASS, GetCurrentProcess, GetPriorityClass, GetProcessAffinityMask,
     IDLE_PRIORITY_CLASS,
 };
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const ROLE: &str = "WINDDOWN_TEST_ROLE";
 
 // ---- the children ----
 
@@ -87,49 +89,7 @@ fn role() {
     }
 }
 
-/// On a line of its own: the test harness writes to the same stream.
-fn say(line: &str) {
-    println!("\n{line}");
-}
-
-fn sleep() -> ! {
-    std::thread::sleep(2 * PATIENCE);
-    std::process::exit(99)
-}
-
-fn arguments() -> [&'static str; 4] {
-    ["role", "--exact", "--nocapture", "--"]
-}
-
-fn options(role: &str) -> SpawnOptions {
-    let mut options = SpawnOptions::new(env::current_exe().unwrap(), arguments());
-    options.env.push((ROLE.into(), EnvChange::Set(role.into())));
-    options
-}
-
-/// A child whose output the test reads.
-fn piped(role: &str) -> SpawnOptions {
-    SpawnOptions {
-        stdout: Stream::Pipe,
-        ..options(role)
-    }
-}
-
 // ---- the tests ----
-
-fn output(child: &mut Child) -> BufReader<fs::File> {
-    BufReader::new(child.stdout.take().unwrap())
-}
-
-fn wait_for(output: &mut impl BufRead, wanted: &str) {
-    let mut lines = output.lines().map(Result::unwrap);
-    assert!(lines.any(|line| line == wanted), "no `{wanted}`");
-}
-
-fn exit(child: &Child) -> Exit {
-    wait_any(&[child], Some(PATIENCE));
-    child.try_wait().unwrap().expect("it has ended")
-}
 
 /// The list of 25 black-box tests, 18: spaces, quotes, trailing backslashes, Unicode.
 #[test]

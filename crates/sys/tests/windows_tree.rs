@@ -1,6 +1,8 @@
 //! Job objects on Windows (under Wine): trees, trees in trees, and what may outlive one.
 #![cfg(windows)]
 
+mod windows_support;
+
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -16,10 +18,11 @@ use winddown_sys::process::{Child, EnvChange, Exit, SpawnOptions, Stream, spawn}
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Sources, wait_any};
 use winddown_testkit::Watchdog;
+use windows_support::{
+    PATIENCE, ROLE, arguments, exit, options, output, piped, say, sleep, wait_for,
+};
 use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const ROLE: &str = "WINDDOWN_TEST_ROLE";
 /// A file that lets an updater live, beside its executable.
 const FUSE: &str = "fuse";
 
@@ -87,49 +90,6 @@ fn again(executable: &Path, role: &str) -> Command {
         .env(ROLE, role)
         .creation_flags(CREATE_NEW_CONSOLE);
     command
-}
-
-/// On a line of its own: the test harness writes to the same stream.
-fn say(line: &str) {
-    println!("\n{line}");
-}
-
-fn sleep() -> ! {
-    std::thread::sleep(2 * PATIENCE);
-    std::process::exit(99)
-}
-
-fn arguments() -> [&'static str; 4] {
-    ["role", "--exact", "--nocapture", "--"]
-}
-
-fn options(role: &str) -> SpawnOptions {
-    let mut options = SpawnOptions::new(env::current_exe().unwrap(), arguments());
-    options.env.push((ROLE.into(), EnvChange::Set(role.into())));
-    options
-}
-
-/// A child whose output the test reads.
-fn piped(role: &str) -> SpawnOptions {
-    SpawnOptions {
-        stdout: Stream::Pipe,
-        ..options(role)
-    }
-}
-
-fn output(child: &mut Child) -> BufReader<File> {
-    BufReader::new(child.stdout.take().unwrap())
-}
-
-#[track_caller]
-fn wait_for(output: &mut impl BufRead, wanted: &str) {
-    let mut lines = output.lines().map(Result::unwrap);
-    assert!(lines.any(|line| line == wanted), "no `{wanted}`");
-}
-
-fn exit(child: &Child) -> Exit {
-    wait_any(&[child], Some(PATIENCE));
-    child.try_wait().unwrap().expect("it has ended")
 }
 
 const EMPTY: Remains = Remains {

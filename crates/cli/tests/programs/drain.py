@@ -22,8 +22,9 @@ class Server(uvicorn.Server):
         stopping = True
         for server in self.servers:
             server.close()
-        # What was accepted last becomes a connection a few turns later.
-        await asyncio.sleep(0.1)
+        # What was accepted last becomes a connection within a few turns of the loop.
+        for _ in range(10):
+            await asyncio.sleep(0)
         while self.server_state.connections:
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)

@@ -6,6 +6,7 @@ mod operations;
 mod reload;
 mod telling;
 mod warnings;
+mod whole_stop;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -14,8 +15,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use winddown::host::Host;
-use winddown_core::order::{Need, Order, Standing, Turn, stop_share};
-use winddown_core::{Arrival, Clock, Lease, Mechanism, Signal, Timestamp, host_share};
+use winddown_core::order::{Need, Order, Standing, Turn};
+use winddown_core::{Clock, Lease, Signal, Timestamp};
 use winddown_sys::guard::Guard;
 use winddown_sys::{Monotonic, Poller, listen, memory, tree};
 
@@ -24,12 +25,13 @@ use crate::logs::Logs;
 use crate::options::{Reread, RunOptions, StopWhen};
 use crate::outcome::Outcome;
 use crate::requests::{Request, Requests};
-use crate::service::{Common, News, Service, SpareSockets, StopRequest, name};
+use crate::service::{Common, News, Service, SpareSockets, StopRequest};
 use crate::signals::{SignalAction, SignalMap};
 use crate::timeline::{Observer, Timeline};
 use control::Control;
 
 use warnings::Warnings;
+use whole_stop::WholeStop;
 
 /// The owners of what the loop waits for; services come after them.
 const REQUESTS: usize = 0;
@@ -80,39 +82,6 @@ pub(crate) struct Supervisor<'a> {
     /// Whether the memory that only the start needed was given back.
     gave_back: bool,
     told_stopping: bool,
-}
-
-/// The stop of everything.
-struct WholeStop {
-    request: StopRequest,
-    begun: Timestamp,
-    /// When all of it must have ended; none where each service has its own time.
-    deadline: Option<Timestamp>,
-    /// For each service, how many were to be stopped one behind the other from it on.
-    levels: Vec<u32>,
-}
-
-impl WholeStop {
-    /// When a service must have ended that is asked now (WD-113).
-    fn until(&self, index: usize, own: Duration, now: Timestamp) -> Option<Timestamp> {
-        let left = self.deadline?.since(now);
-        Some(now + stop_share(left, self.levels[index], own))
-    }
-
-    /// What `request` asks of a service.
-    fn join(
-        &self,
-        request: &StopRequest,
-        index: usize,
-        service: &Service,
-        now: Timestamp,
-    ) -> StopRequest {
-        let own = service.options().policy.timeout;
-        StopRequest {
-            until: self.until(index, own, now),
-            ..request.clone()
-        }
-    }
 }
 
 impl<'a> Supervisor<'a> {
@@ -396,66 +365,6 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn request_stop(&mut self, mut arrival: Arrival, now: Timestamp) {
-        let runs = |service: &Service| service.started().is_some();
-        if !(self.common.alone.get() && self.stop.is_none() && self.services.iter().all(runs)) {
-            // Who asked may be gone when it is needed. A program that is asked at once is asked before: see `Stopping::tell`.
-            name(&mut arrival.origin);
-        }
-        let limit = self.host.limit(&arrival.origin.mechanism);
-        let patience = limit.map(|limit| now + host_share(limit));
-        let ask_by = match &arrival.origin.mechanism {
-            Mechanism::Signal(signal) => self.signals.asks_by(*signal),
-            _ => None,
-        };
-        let request = StopRequest {
-            ask_by,
-            until: None,
-            force: self.forces(&arrival),
-            arrival,
-        };
-        match &mut self.stop {
-            None => {
-                let own = self.timeout.map(|timeout| now + timeout);
-                let standing = |index: usize| self.services[index].standing();
-                let levels = self.order.levels(standing);
-                let stop = WholeStop {
-                    levels,
-                    deadline: earlier(own, patience),
-                    request,
-                    begun: now,
-                };
-                for (index, service) in self.services.iter_mut().enumerate() {
-                    let request = stop.join(&stop.request, index, service, now);
-                    service.unwant(&stop.request, now);
-                    service.hurry(&request, now);
-                }
-                self.stop = Some(stop);
-                self.common.ending.set(true);
-            }
-            Some(stop) => {
-                stop.deadline = earlier(stop.deadline, patience);
-                if request.force {
-                    stop.deadline = Some(now);
-                }
-                for (index, service) in self.services.iter_mut().enumerate() {
-                    let request = stop.join(&request, index, service, now);
-                    service.hurry(&request, now);
-                    if service.stop_deadline().is_some() {
-                        service.request_stop(&request, now);
-                    }
-                }
-            }
-        }
-        self.dirty.extend(0..self.services.len());
-        self.tell_stopping(now);
-    }
-
-    fn forces(&self, arrival: &Arrival) -> bool {
-        let stop = self.stop.as_ref();
-        stop.is_some_and(|stop| arrival.forces(stop.request.arrival.interactive, stop.begun))
-    }
-
     /// Asks for the stop of a rehearsal when it is time; when to call again.
     fn rehearse(&mut self, now: Timestamp) -> Timestamp {
         let (Some(when), Some(service)) = (self.stop_when, self.services.first()) else {
@@ -495,9 +404,4 @@ impl<'a> Supervisor<'a> {
         self.common.guard.release();
         Ok(Outcome::new(ended, not_started))
     }
-}
-
-/// The earlier of two points in time that may not exist.
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
 }

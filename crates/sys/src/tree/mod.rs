@@ -23,6 +23,9 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod imp;
 
+#[cfg(not(target_os = "linux"))]
+mod listed;
+
 #[cfg(target_os = "linux")]
 mod ancestry;
 #[cfg(target_os = "linux")]

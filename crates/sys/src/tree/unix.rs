@@ -54,21 +54,6 @@ impl Tree {
         Ok(members.collect())
     }
 
-    pub(super) fn contains(&self, pid: u32) -> bool {
-        self.members()
-            .is_ok_and(|members| members.iter().any(|member| member.pid == pid))
-    }
-
-    pub(super) fn signal_member(&self, _: u32, _: Signal) -> Result<bool> {
-        Ok(false)
-    }
-
-    pub(super) fn some_members(&self, most: usize) -> Result<Vec<Member>> {
-        let mut members = self.members()?;
-        members.truncate(most);
-        Ok(members)
-    }
-
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let number = signal::number(signal).ok_or(Error::NoSuchSignal(signal))?;
         // While the lock is held no leader is reaped, and so the groups are those of our children.
@@ -82,10 +67,6 @@ impl Tree {
 
     pub(super) fn kill(&self) -> Result<()> {
         self.signal(Signal::Kill)
-    }
-
-    pub(super) fn kill_and_name(&self) -> (Vec<Member>, Result<()>) {
-        (self.members().unwrap_or_default(), self.kill())
     }
 
     pub(super) fn is_empty(&self) -> Result<bool> {

@@ -128,21 +128,6 @@ impl Tree {
         spared.iter().map(|member| member.pid).collect()
     }
 
-    pub(super) fn contains(&self, pid: u32) -> bool {
-        self.members()
-            .is_ok_and(|members| members.iter().any(|member| member.pid == pid))
-    }
-
-    pub(super) fn signal_member(&self, _: u32, _: Signal) -> Result<bool> {
-        Ok(false)
-    }
-
-    pub(super) fn some_members(&self, most: usize) -> Result<Vec<Member>> {
-        let mut members = self.members()?;
-        members.truncate(most);
-        Ok(members)
-    }
-
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let ask: fn(u32) -> Result<Vec<u32>> = match signal {
             Signal::Kill => return self.kill(),
@@ -194,10 +179,6 @@ impl Tree {
         }
         let what = format!("terminating process {pid}");
         Err(Error::os(what, io::Error::last_os_error()))
-    }
-
-    pub(super) fn kill_and_name(&self) -> (Vec<Member>, Result<()>) {
-        (self.members().unwrap_or_default(), self.kill())
     }
 
     pub(super) fn is_empty(&self) -> Result<bool> {
