@@ -7,13 +7,10 @@ use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use winddown_core::Signal;
-use winddown_sys::process::{
-    Account, Child, EnvChange, Exit, Group, Resource, Settings, SpawnOptions, Stream, spawn,
-};
+use winddown_sys::process::{Account, Exit, Group, Resource, Settings, SpawnOptions, spawn};
 use winddown_sys::{Error, Sources, wait_any};
 use winddown_testkit::Watchdog;
 use windows_support::{
