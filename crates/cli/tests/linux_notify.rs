@@ -357,3 +357,26 @@ fn wd_124_the_hosts_watchdog_is_fed() {
     End::of(child);
     place.census.assert_empty();
 }
+
+/// WD-59: whatever its own notify socket is, `winddown run` runs the program, and tells the operator once.
+#[test]
+fn wd_59_a_host_that_cannot_be_told_is_no_reason_not_to_run() {
+    let trouble = "winddown: its manager does not hear how it stands: ";
+    for (address, told) in [
+        ("", None),
+        ("/nonexistent/x", Some("\"/nonexistent/x\" failed: No such")),
+        ("run/notify", Some("\"run/notify\" is neither a path")),
+    ] {
+        let place = Place::new();
+        let mut run = place.winddown(["run", "--", "true"]);
+        let end = End::of(run.env("NOTIFY_SOCKET", address).spawn().unwrap());
+        assert_eq!(end.code(), Some(0), "{address}: {end:#?}");
+        let lines: Vec<&str> = end.stderr.lines().collect();
+        assert_eq!(lines.len(), usize::from(told.is_some()), "{end:#?}");
+        for (line, told) in lines.iter().zip(told) {
+            let why = line.strip_prefix(trouble).unwrap_or_default();
+            assert!(why.contains(told), "{address}: {end:#?}");
+        }
+        place.census.assert_empty();
+    }
+}

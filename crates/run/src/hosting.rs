@@ -96,7 +96,7 @@ pub fn decline(code: ExitCode) {
 }
 
 fn prepare(options: &RunOptions) -> Result<(Option<SystemdHost>, Arc<Controls>), Error> {
-    let manager = SystemdHost::of(Environment::take())?;
+    let manager = SystemdHost::of(Environment::take());
     let controls = Controls::new(Wants {
         // PARAMCHANGE, where there is a definition to read again.
         reload: options.reread.is_some(),

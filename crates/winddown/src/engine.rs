@@ -278,6 +278,12 @@ impl Engine {
         std::mem::take(&mut self.unnamed)
     }
 
+    /// What is in the way of telling the host anything, and of which service; to be told outside the lock.
+    pub(crate) fn take_trouble(&mut self) -> Option<(String, String)> {
+        let what = self.host.take_trouble()?;
+        Some((self.settings.name.clone(), what))
+    }
+
     fn publish(&mut self, event: &Event) {
         if let Some(kept) = &mut self.kept {
             // Beyond this a program that does not listen has nothing to gain; a stop always counts.

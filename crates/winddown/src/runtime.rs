@@ -10,6 +10,7 @@ use winddown_core::scm::Control;
 use winddown_core::{Arrival, Clock, HookId, Input, Meaning, Mechanism, Origin, Timestamp, Wants};
 #[cfg(feature = "tokio")]
 use winddown_sys::Watch;
+use winddown_sys::record::{self, Level};
 use winddown_sys::{FirstLook, Sources, Waitable, Wake, wait_any};
 
 use crate::engine::{Engine, Next};
@@ -165,14 +166,18 @@ impl Runtime {
             if let Some(sources) = self.sources.get() {
                 sources.clear();
             }
-            let (next, unnamed) = {
+            let (next, unnamed, trouble) = {
                 let mut engine = self.engine();
                 self.pump_locked(&mut engine);
-                (engine.tick(self), engine.take_unnamed())
+                let next = engine.tick(self);
+                (next, engine.take_unnamed(), engine.take_trouble())
             };
             for asker in unnamed {
                 // Soon, while the sender lives; whoever wants the name later finds it there.
                 let _ = asker.origin();
+            }
+            if let Some((service, what)) = trouble {
+                record::entry(&service, Level::Warning, record::OTHER, &what);
             }
             match next {
                 Next::At(deadline) => self.wait(self.clock.sleep_until(deadline)),

@@ -219,7 +219,7 @@ impl Service {
         match environment.scm.run(&self.name, Arc::new(as_service)) {
             Ok(()) => {}
             Err(ScmError::NotStartedByScm) => {
-                let manager = host_environment.map(SystemdHost::of).transpose()?.flatten();
+                let manager = host_environment.and_then(SystemdHost::of);
                 let host: Box<dyn Host> = match manager {
                     Some(manager) => Box::new(manager),
                     None => Box::new(SilentHost),

@@ -70,7 +70,7 @@ pub fn decide(facts: &Facts) -> Host {
     let mut enclosing = found;
     enclosing.append(&mut findings.surrounding);
     enclosing.retain(|outer| outer.kind != host.kind);
-    if let Some(socket) = facts.variable("NOTIFY_SOCKET") {
+    if let Some(socket) = notify_socket(facts) {
         let why = "somebody takes READY; that does not say who: many relays do";
         findings.note(HostKind::Systemd, "NOTIFY_SOCKET", socket, false, why);
     }
@@ -389,9 +389,16 @@ fn session(facts: &Facts, findings: &mut Findings) -> Option<NamedHost> {
     Some(named(kind, None))
 }
 
+/// Empty is as unset (WD-59).
+fn notify_socket(facts: &Facts) -> Option<&str> {
+    facts
+        .variable("NOTIFY_SOCKET")
+        .filter(|socket| !socket.is_empty())
+}
+
 fn capabilities(facts: &Facts, kind: HostKind) -> Capabilities {
     use HostKind::{Console, Container, Nomad, OpenRc, Runit, S6, Scm, Supervisord, Systemd};
-    let socket = facts.variable("NOTIFY_SOCKET").is_some();
+    let socket = notify_socket(facts).is_some();
     let watchdog_is_ours =
         facts.variable("WATCHDOG_PID").is_none() || facts.names_this_process("WATCHDOG_PID");
     Capabilities {

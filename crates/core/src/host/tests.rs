@@ -381,6 +381,14 @@ fn a_notify_socket_is_a_capability() {
 }
 
 #[test]
+fn wd_59_an_empty_notify_socket_is_none() {
+    let facts = facts().with(&[("NOTIFY_SOCKET", "")]);
+    let host = assert_host(&facts, HostKind::Unknown, None);
+    assert!(!host.capabilities.ready);
+    assert!(host.evidence.iter().all(|it| it.what != "NOTIFY_SOCKET"));
+}
+
+#[test]
 fn capabilities_of_variables_are_those_of_the_process_named_in_them() {
     let set = |pid: &str| {
         decide(&facts().with(&[

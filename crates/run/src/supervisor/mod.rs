@@ -179,6 +179,7 @@ impl<'a> Supervisor<'a> {
             self.tell_running();
             let telling = self.tell_progress(now).min(self.tell_alive(now));
             let telling = telling.min(self.tell_waits(now));
+            self.tell_trouble(now);
             self.attend(now)?;
             if !self.dirty.is_empty() {
                 continue;
@@ -390,7 +391,9 @@ impl<'a> Supervisor<'a> {
         let mut ended = Vec::new();
         let mut not_started = false;
         if !self.told_stopping {
-            self.tell_stopping(Monotonic.now());
+            let now = Monotonic.now();
+            self.tell_stopping(now);
+            self.tell_trouble(now);
         }
         for service in self.services {
             not_started |= service.standing() == Standing::Failed && service.never_ran();

@@ -84,6 +84,13 @@ impl Supervisor<'_> {
         self.lease.due().unwrap_or(Timestamp::NEVER)
     }
 
+    /// Tells the operator, once, where the host cannot be told anything (WD-59).
+    pub(super) fn tell_trouble(&mut self, now: Timestamp) {
+        if let Some(what) = self.host.take_trouble() {
+            self.timeline.notice(now, what);
+        }
+    }
+
     /// Tells the host that the loop goes round, if it wants to hear that (WD-124); when to call again.
     pub(super) fn tell_alive(&mut self, now: Timestamp) -> Timestamp {
         let Some(every) = self.host.watchdog() else {

@@ -1,13 +1,14 @@
 //! [`Notifier`]: the service's side.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use winddown_core::notify::Message;
 
 use super::{Environment, imp};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Tells the service manager how this service stands.
 ///
@@ -27,19 +28,21 @@ use crate::Result;
 #[derive(Debug, Default)]
 pub struct Notifier {
     pub(super) socket: Option<imp::Socket>,
+    address: OsString,
     stopping: AtomicBool,
     errors: AtomicU64,
+    first_error: OnceLock<Error>,
 }
 
 impl Notifier {
-    /// A notifier to `NOTIFY_SOCKET`; one that tells nobody where that is not set.
+    /// A notifier to `NOTIFY_SOCKET`; one that tells nobody where that is not set, or empty.
     ///
     /// # Errors
     /// As [`Notifier::to`].
     pub fn from_environment(environment: &Environment) -> Result<Self> {
         match environment.variable("NOTIFY_SOCKET") {
-            Some(address) => Self::to(address),
-            None => Ok(Self::default()),
+            Some(address) if !address.is_empty() => Self::to(address),
+            _ => Ok(Self::default()),
         }
     }
 
@@ -53,6 +56,7 @@ impl Notifier {
     pub fn to(address: &OsStr) -> Result<Self> {
         Ok(Self {
             socket: Some(imp::Socket::to(address)?),
+            address: address.to_owned(),
             ..Self::default()
         })
     }
@@ -67,6 +71,12 @@ impl Notifier {
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
+    }
+
+    /// Why the first of them could not be sent, with the address.
+    #[must_use]
+    pub fn first_error(&self) -> Option<&Error> {
+        self.first_error.get()
     }
 
     /// Start-up, or a reload, is complete.
@@ -138,10 +148,12 @@ impl Notifier {
         let Some(socket) = &self.socket else {
             return false;
         };
-        let sent = send(socket).is_ok();
-        if !sent {
-            self.errors.fetch_add(1, Ordering::Relaxed);
-        }
-        sent
+        let Err(error) = send(socket) else {
+            return true;
+        };
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        let what = || format!("sending to NOTIFY_SOCKET {:?}", self.address);
+        self.first_error.get_or_init(|| Error::os(what(), error));
+        false
     }
 }

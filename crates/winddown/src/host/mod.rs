@@ -36,6 +36,10 @@ pub trait Host: Send {
     fn watchdog(&self) -> Option<Duration>;
     /// How long the host lets a stop take that was asked for in this way; `None` where it does not say.
     fn limit(&self, mechanism: &Mechanism) -> Option<Duration>;
+    /// What is in the way of telling it anything, for the operator; once (WD-59).
+    fn take_trouble(&mut self) -> Option<String> {
+        None
+    }
     /// The last words (WD-53).
     fn stopped(&mut self, exit: Exit);
 }

@@ -13,19 +13,26 @@ use crate::exit::Exit;
 pub struct SystemdHost {
     notifier: Notifier,
     watchdog: Option<Duration>,
+    /// Why there is no notifier.
+    refused: Option<winddown_sys::Error>,
+    told_trouble: bool,
 }
 
 impl SystemdHost {
-    /// The manager that this process's environment names, if it names one.
-    ///
-    /// # Errors
-    /// [`winddown_sys::Error::Variable`] where `NOTIFY_SOCKET` is no address.
-    pub fn of(environment: &Environment) -> Result<Option<Self>, winddown_sys::Error> {
-        let notifier = Notifier::from_environment(environment)?;
-        Ok(notifier.is_connected().then(|| Self {
+    /// The manager that this process's environment names, if it names one. Where `NOTIFY_SOCKET` is no address, it hears nothing, and
+    /// [`Host::take_trouble`] says why.
+    #[must_use]
+    pub fn of(environment: &Environment) -> Option<Self> {
+        let (notifier, refused) = match Notifier::from_environment(environment) {
+            Ok(notifier) => (notifier, None),
+            Err(error) => (Notifier::default(), Some(error)),
+        };
+        (notifier.is_connected() || refused.is_some()).then(|| Self {
             notifier,
             watchdog: environment.watchdog_interval(),
-        }))
+            refused,
+            told_trouble: false,
+        })
     }
 }
 
@@ -68,6 +75,14 @@ impl Host for SystemdHost {
 
     fn limit(&self, mechanism: &Mechanism) -> Option<Duration> {
         mechanism.limit(false)
+    }
+
+    fn take_trouble(&mut self) -> Option<String> {
+        let error = self.refused.as_ref().or(self.notifier.first_error())?;
+        if std::mem::replace(&mut self.told_trouble, true) {
+            return None;
+        }
+        Some(format!("its manager does not hear how it stands: {error}"))
     }
 
     fn stopped(&mut self, _: Exit) {}
