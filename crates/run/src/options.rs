@@ -272,9 +272,8 @@ impl ReadyWhen {
         let Self::Probe(target) = self else {
             return false;
         };
-        let port = target.port();
         sockets.iter().any(|it| match &it.address {
-            Some(ListenAddress::Tcp(address)) => Some(address.port()) == port,
+            Some(ListenAddress::Tcp(address)) => target.may_ask(*address),
             _ => false,
         })
     }

@@ -216,6 +216,11 @@ fn wd_160_what_no_system_can_do_or_says_nothing_is_refused_where_it_is_written()
             3,
             "a socket of winddown's",
         ),
+        (
+            "command = ['a']\nlisten = [{ address = '127.0.0.1:81' }]\nready.tcp = 'localhost:81'",
+            3,
+            "a socket of winddown's",
+        ),
         ("[service.\"\"]\ncommand = [\"a\"]", 1, "the name is empty"),
         ("x = 1\n[service.a]\ncommand = [\"a\"]", 1, "unknown field"),
         (
@@ -228,6 +233,9 @@ fn wd_160_what_no_system_can_do_or_says_nothing_is_refused_where_it_is_written()
         assert!(error.what.contains(what), "{text}: {error:?}");
         assert_eq!(error.line, line, "{text}: {error:?}");
     }
+    let elsewhere =
+        "command = ['a']\nlisten = [{ address = '127.0.0.1:81' }]\nready.tcp = '10.9.9.9:81'";
+    assert!(Definition::parse(elsewhere).is_ok());
     let bare = Definition::parse("command = [\"a\"]\n[stop]\ntimeout = 0").unwrap();
     let options = bare.into_options(Path::new("/"), Duration::from_secs(1));
     assert_eq!(options.services[0].policy.timeout, Duration::ZERO);

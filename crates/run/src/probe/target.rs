@@ -1,6 +1,7 @@
 //! What can be asked about a service from outside, as a definition writes it.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -25,13 +26,38 @@ pub enum ProbeTarget {
 }
 
 impl ProbeTarget {
-    /// The TCP port that is asked, if one is.
-    pub(crate) fn port(&self) -> Option<u16> {
+    /// Whether a socket that listens at `address` may be the one that is asked.
+    pub(crate) fn may_ask(&self, address: SocketAddr) -> bool {
         match self {
-            Self::Tcp(TcpAddress(address)) => address.rsplit_once(':')?.1.parse().ok(),
-            Self::Http(HttpUrl(uri)) => Some(uri.port_u16().unwrap_or(80)),
-            Self::Exec(_) | Self::File(_) => None,
+            Self::Tcp(TcpAddress(asked)) => asked.rsplit_once(':').is_some_and(|(host, port)| {
+                port.parse() == Ok(address.port()) && may_be(host, address.ip())
+            }),
+            Self::Http(HttpUrl(uri)) => {
+                let host = uri.host().unwrap_or_default();
+                uri.port_u16().unwrap_or(80) == address.port() && may_be(host, address.ip())
+            }
+            Self::Exec(_) | Self::File(_) => false,
         }
+    }
+}
+
+/// Whether who connects to `host` may come to a socket that listens at `listening`.
+fn may_be(host: &str, listening: IpAddr) -> bool {
+    let listening = listening.to_canonical();
+    if listening.is_unspecified() {
+        // It answers at every address of this host, and which these are is not known here.
+        return true;
+    }
+    if host.eq_ignore_ascii_case("localhost") {
+        return listening.is_loopback();
+    }
+    let address = host.trim_matches(['[', ']']).parse();
+    match address.map(|asked: IpAddr| asked.to_canonical()) {
+        // Who connects to no address in particular comes to this host.
+        Ok(asked) if asked.is_unspecified() => listening.is_loopback(),
+        Ok(asked) => asked == listening,
+        // Any name may be this host's.
+        Err(_) => true,
     }
 }
 
@@ -229,5 +255,42 @@ mod tests {
         }
         let error = "https://db/".parse::<HttpUrl>().unwrap_err();
         assert!(error.to_string().contains("exec"), "{error}");
+    }
+
+    #[test]
+    fn wd_143_a_socket_is_asked_where_its_host_and_its_port_are() {
+        let same = [
+            ("127.0.0.1:81", "127.0.0.1:81"),
+            ("127.0.0.1:81", "localhost:81"),
+            ("127.0.0.1:81", "LOCALHOST:81"),
+            ("127.0.0.1:81", "0.0.0.0:81"),
+            ("127.0.0.1:81", "[::ffff:127.0.0.1]:81"),
+            ("[::1]:81", "localhost:81"),
+            ("[::1]:81", "[0:0::1]:81"),
+            ("0.0.0.0:81", "localhost:81"),
+            ("[::]:81", "127.0.0.1:81"),
+            // An address of this host, for all that is known.
+            ("[::]:81", "10.9.9.9:81"),
+            ("10.9.9.9:81", "orders.example:81"),
+        ];
+        let different = [
+            ("127.0.0.1:81", "127.0.0.1:82"),
+            ("127.0.0.1:81", "10.9.9.9:81"),
+            ("127.0.0.1:81", "[::1]:81"),
+            ("10.9.9.9:81", "localhost:81"),
+            ("10.9.9.9:81", "0.0.0.0:81"),
+            ("0.0.0.0:81", "localhost:82"),
+        ];
+        let all = same.map(|pair| (pair, true)).into_iter();
+        for ((listening, asked), is_same) in all.chain(different.map(|pair| (pair, false))) {
+            let listening = listening.parse().unwrap();
+            let tcp = ProbeTarget::Tcp(asked.parse().unwrap());
+            let http = ProbeTarget::Http(format!("http://{asked}/").parse().unwrap());
+            for target in [tcp, http] {
+                assert_eq!(target.may_ask(listening), is_same, "{target} {listening}");
+            }
+        }
+        let http = ProbeTarget::Http("http://localhost".parse().unwrap());
+        assert!(http.may_ask("127.0.0.1:80".parse().unwrap()));
     }
 }
