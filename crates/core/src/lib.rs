@@ -38,5 +38,5 @@ pub use reason::{Arrival, AskedBy, ConsoleEvent, Mechanism, Origin};
 pub use sequence::{HookId, InFlight, Sequence, Step};
 pub use signal::{ParseSignalError, RT_MAX, Signal};
 pub use state::{Effect, Input, State, transition};
-pub use text::{NotText, one_line, utf8};
+pub use text::{NotText, nearest, one_line, utf8};
 pub use time::{Clock, ParseDurationError, Timestamp, format_duration, parse_duration};

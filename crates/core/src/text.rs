@@ -1,4 +1,5 @@
-//! Text from anywhere: as one bounded line with [`one_line`], from the bytes of a file with [`utf8`].
+//! Text from anywhere: as one bounded line with [`one_line`], from the bytes of a file with [`utf8`], and what may have been
+//! meant by a misspelt name with [`nearest`].
 
 use thiserror::Error;
 
@@ -60,6 +61,24 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, NotText> {
     })
 }
 
+/// The one of the `known` names that is most like `name`, if any is like it: what somebody may have meant. Of several that are
+/// equally like it, the one that sorts first.
+///
+/// ```
+/// use winddown_core::nearest;
+/// assert_eq!(nearest("timeot", ["signal", "timeout"]), Some("timeout"));
+/// assert_eq!(nearest("colour", ["signal", "timeout"]), None);
+/// ```
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let rated = known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = rated.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)));
+    best.filter(|(likeness, _)| *likeness > 0.75)
+        .map(|(_, known)| known)
+}
+
 /// Whether `c` neither controls a terminal nor ends a line (U+2028 and U+2029 do in some readers).
 fn is_plain(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}')
@@ -82,6 +101,14 @@ mod tests {
         let error = utf8(b"\xff\xfea\0").unwrap_err();
         assert!(error.to_string().contains("UTF-16"), "{error}");
         assert_eq!(utf8("\u{feff}ä".as_bytes()), Ok("\u{feff}ä"));
+    }
+
+    #[test]
+    fn of_equally_near_names_it_is_always_the_same() {
+        for known in [["web-1", "web-2"], ["web-2", "web-1"]] {
+            assert_eq!(nearest("web-3", known), Some("web-1"));
+        }
+        assert_eq!(nearest("web", []), None);
     }
 
     proptest! {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::nearest;
+
 /// How a service needs another one that it names.
 ///
 /// Unlike in systemd, whoever needs a service is also ordered behind it: a need without an order is a race.
@@ -300,15 +302,6 @@ fn resolve(
     resolved.sort_by_key(|(place, _)| *place);
     resolved.dedup_by_key(|(place, _)| *place);
     Ok(resolved)
-}
-
-/// The name that is most like `name`, if one is like it.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let rated = known.map(|known| (strsim::jaro_winkler(name, known), known));
-    // Of equally near names always the same one.
-    let best = rated.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)));
-    best.filter(|(likeness, _)| *likeness > 0.75)
-        .map(|(_, known)| known)
 }
 
 /// How long a service may take to stop (WD-113): an equal share of what is `left` of the budget for each of the `levels`

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use toml::de::{DeTable, DeValue};
+use winddown_core::nearest;
 
 /// What is wrong with a definition file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +139,5 @@ fn did_you_mean(message: &str) -> Option<String> {
         .skip(1)
         .step_by(2);
     let unknown = quoted.next()?;
-    let nearest = quoted.map(|known| (strsim::jaro_winkler(unknown, known), known));
-    let (likeness, known) = nearest.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (likeness > 0.75).then(|| format!("did you mean `{known}`?"))
+    nearest(unknown, quoted).map(|known| format!("did you mean `{known}`?"))
 }

@@ -1,7 +1,7 @@
 //! What is told of the services: how they are, and how what was asked for ended.
 
-use winddown_core::one_line;
 use winddown_core::order::Turn;
+use winddown_core::{nearest, one_line};
 
 use super::Pending;
 use crate::control::{Answer, Refusal, ServiceStatus, Winddown};
@@ -35,14 +35,10 @@ impl Supervisor<'_> {
     pub(super) fn no_service(&self, name: &str) -> Answer {
         let there = (0..self.services.len()).filter(|index| !self.is_removed(*index));
         let names = there.map(|index| self.services[index].options().name.as_str());
-        let rated = names.map(|known| (strsim::jaro_winkler(name, known), known));
-        let nearest = rated
-            .filter(|(likeness, _)| *likeness > 0.75)
-            .max_by(|one, other| one.0.total_cmp(&other.0));
         Answer::Error {
             error: Refusal::NoService,
             what: format!("there is no service `{}`", one_line(name, LONGEST_SHOWN)),
-            hint: nearest.map(|(_, known)| format!("did you mean `{known}`?")),
+            hint: nearest(name, names).map(|known| format!("did you mean `{known}`?")),
         }
     }
 
