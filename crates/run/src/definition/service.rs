@@ -214,7 +214,11 @@ impl Service {
                 return Err(DefinitionError::at(definition, &path, what));
             }
         }
-        if let Err(what) = text::service_name(table) {
+        let named = match table.trim().is_empty() {
+            true => Err("the name is empty: write the table as [service.NAME]".to_owned()),
+            false => text::service_name(table),
+        };
+        if let Err(what) = named {
             let path = ["service", table].map(str::to_owned);
             return Err(DefinitionError::at(definition, &path, what));
         }

@@ -122,7 +122,12 @@ fn an_error_names_its_place_and_the_way_out() {
 fn wd_160_what_no_system_can_do_or_says_nothing_is_refused_where_it_is_written() {
     let long = format!("name = \"{}\"", "x".repeat(81));
     for (keys, line, column, what) in [
-        ("name = \"\"", 2, 8, "the name is empty"),
+        (
+            "name = \"\"",
+            2,
+            8,
+            "the name is empty: give it one, or leave it out",
+        ),
         ("name = \" \"", 2, 8, "the name is empty"),
         (r#"name = "a\nb""#, 2, 8, "control characters"),
         (r#"name = "a\u0000b""#, 2, 8, "control characters"),
@@ -221,7 +226,16 @@ fn wd_160_what_no_system_can_do_or_says_nothing_is_refused_where_it_is_written()
             3,
             "a socket of winddown's",
         ),
-        ("[service.\"\"]\ncommand = [\"a\"]", 1, "the name is empty"),
+        (
+            "[service.\"\"]\ncommand = [\"a\"]",
+            1,
+            "the name is empty: write the table as [service.NAME]",
+        ),
+        (
+            "[service.\" \"]\ncommand = [\"a\"]",
+            1,
+            "the name is empty: write the table as [service.NAME]",
+        ),
         ("x = 1\n[service.a]\ncommand = [\"a\"]", 1, "unknown field"),
         (
             "name = \"\"\n[service.a]\ncommand = [\"a\"]",
