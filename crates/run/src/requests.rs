@@ -56,23 +56,15 @@ impl Requests {
         self.signals
             .drain()
             .into_iter()
-            .chain(controls)
             .filter_map(classify)
+            .chain(controls)
             .collect()
     }
 }
 
 fn classify(arrival: Arrival) -> Option<Request> {
     let Mechanism::Signal(signal) = arrival.origin.mechanism else {
-        let wants = Wants {
-            reload: true,
-            ..Wants::default()
-        };
-        return match wants.meaning(&arrival.origin.mechanism)? {
-            Meaning::Stop => Some(Request::Stop(arrival)),
-            Meaning::Reload => Some(Request::Reload),
-            _ => None,
-        };
+        return meant(&Wants::default(), arrival);
     };
     match signal {
         signal if is_stop(signal) => Some(Request::Stop(arrival)),
@@ -81,6 +73,15 @@ fn classify(arrival: Arrival) -> Option<Request> {
         Signal::Chld => Some(Request::Reap),
         Signal::Pipe | Signal::Ttin | Signal::Ttou => None,
         other => Some(Request::Forward(other)),
+    }
+}
+
+/// What an arrival that is no signal asks of a supervisor that `wants` these.
+fn meant(wants: &Wants, arrival: Arrival) -> Option<Request> {
+    match wants.meaning(&arrival.origin.mechanism)? {
+        Meaning::Stop => Some(Request::Stop(arrival)),
+        Meaning::Reload => Some(Request::Reload),
+        _ => None,
     }
 }
 
@@ -125,12 +126,37 @@ impl Controls {
         wanted
     }
 
-    fn take(&self) -> Vec<Arrival> {
+    fn take(&self) -> Vec<Request> {
         self.wake.clear();
         self.inbox
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .drain(..)
+            .filter_map(|arrival| meant(&self.wants, arrival))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wd_55_controls_ask_what_the_supervisor_wants() {
+        for reload in [true, false] {
+            let controls = Controls::new(Wants {
+                reload,
+                ..Wants::default()
+            })
+            .unwrap();
+            assert_eq!(controls.note(Control::ParamChange), reload);
+            assert!(controls.note(Control::Interrogate));
+            assert!(controls.note(Control::Stop));
+            let taken = controls.take();
+            let (stop, before) = taken.split_last().unwrap();
+            assert!(matches!(stop, Request::Stop(_)));
+            let reloads = before.iter().map(|it| matches!(it, Request::Reload));
+            assert_eq!(reloads.collect::<Vec<_>>(), vec![true; reload.into()]);
+        }
     }
 }
