@@ -251,7 +251,15 @@ fn wd_160_what_is_wrong_with_a_definition_is_named_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("winddown.toml");
     let file = file.to_str().unwrap();
+    let in_common = format!(
+        "[service.a]\ncommand = ['c']\nlogs.file = 'log'\n[service.b]\ncommand = ['c']\nlogs.file = '{}'",
+        directory.path().join("log").display()
+    );
     for (text, says) in [
+        (
+            &*in_common,
+            ":6:1: service.b.logs: it has this in common with `a`",
+        ),
         (
             "command = [\"a\", \"\\u0000\"]",
             ":1:17: command: \"\\0\" holds a NUL",

@@ -1,6 +1,6 @@
 //! `winddown check`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -33,11 +33,22 @@ pub(crate) fn load(file: &Path) -> Result<Definition, Problem> {
     })?;
     let text = utf8(&bytes)
         .map_err(|error| Problem::new(exit::USAGE, format!("{}:{error}", file.display())))?;
-    Definition::parse(text).map_err(|error| {
+    Definition::parse(text, &directory_of(file)?).map_err(|error| {
         let problem = Problem::new(exit::USAGE, format!("{}:{error}", file.display()));
         match error.hint {
             Some(hint) => problem.hint(hint),
             None => problem,
         }
     })
+}
+
+/// The directory in which `file` is, as an absolute path.
+pub(crate) fn directory_of(file: &Path) -> Result<PathBuf, Problem> {
+    let file = std::path::absolute(file).map_err(|error| {
+        Problem::new(
+            exit::FAILED,
+            format!("cannot tell the working directory: {error}"),
+        )
+    })?;
+    Ok(file.parent().unwrap_or(&file).to_owned())
 }

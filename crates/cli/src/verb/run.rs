@@ -102,7 +102,7 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
     let mut options = match &args.config {
         Some(file) => {
             let definition = check::load(file)?;
-            definition.into_options(&directory_of(file)?, DEFAULT_TIMEOUT)
+            definition.into_options(&check::directory_of(file)?, DEFAULT_TIMEOUT)
         }
         None => RunOptions::single(ServiceOptions::new(command.clone(), DEFAULT_TIMEOUT)),
     };
@@ -154,17 +154,6 @@ fn options(mut args: RunArgs, output: Output) -> Result<RunOptions, Problem> {
         service.output_to_stderr = output == Output::Json;
     }
     Ok(options)
-}
-
-/// Where the definition is.
-fn directory_of(file: &Path) -> Result<PathBuf, Problem> {
-    let file = std::path::absolute(file).map_err(|error| {
-        Problem::new(
-            exit::FAILED,
-            format!("cannot tell the working directory: {error}"),
-        )
-    })?;
-    Ok(file.parent().unwrap_or(&file).to_owned())
 }
 
 /// Flags win over the definition.

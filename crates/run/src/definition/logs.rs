@@ -181,17 +181,12 @@ impl TryFrom<RawLogs> for Logs {
             None => To::Inherit,
         };
         let to = match (raw.to.unwrap_or(default_to), raw.file) {
-            (To::File, Some(file)) => {
-                if raw.errors_file.as_ref() == Some(&file) {
-                    return Err("both streams go to `file`: leave `errors-file` out");
-                }
-                Destination::Files(Box::new(Files {
-                    file,
-                    errors_file: raw.errors_file,
-                    format: raw.format.map_or(Format::Raw, Into::into),
-                    rotation: raw.rotate.unwrap_or_default().into(),
-                }))
-            }
+            (To::File, Some(file)) => Destination::Files(Box::new(Files {
+                file,
+                errors_file: raw.errors_file,
+                format: raw.format.map_or(Format::Raw, Into::into),
+                rotation: raw.rotate.unwrap_or_default().into(),
+            })),
             (To::File, None) => return Err("`to = \"file\"` needs a `file`"),
             (_, Some(_)) => {
                 return Err("`to` sends the output elsewhere than to `file`: drop one of them");
@@ -295,10 +290,11 @@ mod tests {
 
     fn parse(logs: &str) -> Result<LogOptions, crate::DefinitionError> {
         let text = format!("command = [\"a\"]\ndirectory = \"/srv/a\"\n[logs]\n{logs}");
-        let definition = Definition::parse(&text)?;
+        let base = Path::new("/base");
+        let definition = Definition::parse(&text, base)?;
         let written = toml::to_string(&definition).unwrap();
-        assert_eq!(Definition::parse(&written).as_ref(), Ok(&definition));
-        let mut options = definition.into_options(Path::new("/base"), Duration::from_secs(1));
+        assert_eq!(Definition::parse(&written, base).as_ref(), Ok(&definition));
+        let mut options = definition.into_options(base, Duration::from_secs(1));
         Ok(options.services.remove(0).logs)
     }
 
@@ -369,7 +365,13 @@ mod tests {
             ("rotate = { size = \"1MB\" }", 3, 1, "name one"),
             (
                 "file = \"a\"\nerrors-file = \"a\"",
-                3,
+                5,
+                1,
+                "leave `errors-file` out",
+            ),
+            (
+                "errors-file = \"/srv/a/b/../a\"\nfile = \"./a\"",
+                4,
                 1,
                 "leave `errors-file` out",
             ),

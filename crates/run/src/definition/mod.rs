@@ -80,18 +80,18 @@ pub struct WholeStop {
 const UNNAMED: &str = "winddown";
 
 impl Definition {
-    /// Reads a definition.
+    /// Reads a definition whose relative paths begin at `base`: the directory of its file, as an absolute path.
     ///
     /// # Errors
     /// [`DefinitionError`] names line and column, and the nearest known key or service for an unknown one.
-    pub fn parse(text: &str) -> Result<Self, DefinitionError> {
+    pub fn parse(text: &str, base: &Path) -> Result<Self, DefinitionError> {
         let invalid = |error: toml::de::Error| DefinitionError::new(text, &error);
         let table: toml::Table = toml::from_str(text).map_err(invalid)?;
         if !table.contains_key("service") {
             let service: Service = toml::from_str(text).map_err(invalid)?;
             words::check(text)?;
             service.alone(text)?;
-            service.check(&[], text)?;
+            service.check(&[], text, base)?;
             return Ok(Self::Single(Box::new(service)));
         }
         let mut services: Services = toml::from_str(text).map_err(invalid)?;
@@ -103,9 +103,9 @@ impl Definition {
         }
         for (name, service) in &mut services.service {
             service.in_table(name, text)?;
-            service.check(&["service", name], text)?;
+            service.check(&["service", name], text, base)?;
         }
-        apart(&services.service, text)?;
+        apart(&services.service, text, base)?;
         let needs = services.service.iter();
         let needs: Vec<_> = needs
             .map(|(name, service)| (name.as_str(), service.needs()))
@@ -157,11 +157,16 @@ fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Template>, 
 }
 
 /// Refuses what only one of several services can have: an address, and a file for its output.
-fn apart(services: &BTreeMap<String, Service>, text: &str) -> Result<(), DefinitionError> {
+fn apart(
+    services: &BTreeMap<String, Service>,
+    text: &str,
+    base: &Path,
+) -> Result<(), DefinitionError> {
     let mut owners: HashMap<String, &str> = HashMap::new();
     for (name, service) in services {
         let addresses = service.addresses().map(|address| ("listen", address));
-        let files = service.log_files().into_iter().map(|file| ("logs", file));
+        let files = service.log_files(base);
+        let files = files.map(|file| ("logs", file.display().to_string()));
         for (key, what) in addresses.chain(files) {
             let owner = *owners.entry(what).or_insert(name);
             if owner != name {

@@ -109,11 +109,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Definition, ServiceOptions};
+    use crate::ServiceOptions;
+    use crate::definition::tests::parse;
 
     fn options(keys: &str) -> ServiceOptions {
         let text = format!("command = [\"a\"]\n{keys}");
-        let definition = Definition::parse(&text).unwrap_or_else(|error| panic!("{error:?}"));
+        let definition = parse(&text).unwrap_or_else(|error| panic!("{error:?}"));
         let mut options = definition.into_options(Path::new("/srv"), Duration::from_secs(1));
         options.services.remove(0)
     }
@@ -213,7 +214,7 @@ mod tests {
             ("environment = { A = \"${B\" }", 2, 21, "is not closed"),
         ] {
             let text = format!("command = [\"a\"]\n{keys}");
-            let error = Definition::parse(&text).unwrap_err();
+            let error = parse(&text).unwrap_err();
             assert_eq!(
                 (error.line, error.column),
                 (line, column),
@@ -222,7 +223,7 @@ mod tests {
             assert!(error.what.contains(what), "{keys}: {error:?}");
         }
         let text = "[service.a]\ncommand = ['a']\nnice = 1\npriority = 'idle'";
-        let error = Definition::parse(text).unwrap_err();
+        let error = parse(text).unwrap_err();
         assert_eq!((error.line, error.column), (4, 1), "{error:?}");
     }
 }

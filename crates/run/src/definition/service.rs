@@ -1,7 +1,7 @@
 //! A program and how it is run: the whole of a definition, or one of its tables `[service.NAME]`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,27 +138,37 @@ fn environment<'de, D: Deserializer<'de>>(
 
 impl Service {
     /// Checks what one key alone cannot show; `path` is that of its table.
-    pub(super) fn check(&self, path: &[&str], text: &str) -> Result<(), DefinitionError> {
-        let refuse = |key: &str, what: String| {
-            let keys = path.iter().copied().chain([key]);
+    pub(super) fn check(
+        &self,
+        path: &[&str],
+        text: &str,
+        base: &Path,
+    ) -> Result<(), DefinitionError> {
+        let refuse = |keys: &[&str], what: String| {
+            let keys = path.iter().chain(keys).copied();
             let path: Vec<String> = keys.map(str::to_owned).collect();
             Err(DefinitionError::at(text, &path, what))
         };
         if self.nice.is_some() && self.priority.is_some() {
             let what = "`nice` and `priority` say the same: write one of them";
-            return refuse("priority", what.to_owned());
+            return refuse(&["priority"], what.to_owned());
         }
         let connects = matches!(self.ready.when, ReadyWhen::Probe(ProbeTarget::Tcp(_)));
         if connects && self.ready.when.asks(&self.listen) {
             let what = "this is a socket of winddown's, which takes connections before the program does: use `notify`, `http`, `log`, \
                         `file` or `exec`";
-            return refuse("ready", what.to_owned());
+            return refuse(&["ready"], what.to_owned());
+        }
+        let log_files: Vec<PathBuf> = self.log_files(base).collect();
+        if matches!(&log_files[..], [file, errors_file] if file == errors_file) {
+            let what = "both streams go to `file`: leave `errors-file` out";
+            return refuse(&["logs", "errors-file"], what.to_owned());
         }
         let mut addresses: Vec<String> = self.addresses().collect();
         addresses.sort_unstable();
         match addresses.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => refuse(
-                "listen",
+                &["listen"],
                 format!("`{}` is listed twice: once will do", pair[0]),
             ),
             None => Ok(()),
@@ -171,13 +181,17 @@ impl Service {
         listed.map(ToString::to_string)
     }
 
-    /// The files that its output goes to, from where its definition is.
-    pub(super) fn log_files(&self) -> Vec<String> {
-        let directory = self.directory.as_deref().unwrap_or("".as_ref());
+    /// The files that its output goes to, each written in one way only.
+    pub(super) fn log_files(&self, base: &Path) -> impl Iterator<Item = PathBuf> {
+        let directory = self.directory_below(base);
         let files = self.logs.files();
-        files
-            .map(|file| directory.join(file).display().to_string())
-            .collect()
+        files.map(move |file| lexically_normal(&directory.join(file)))
+    }
+
+    /// The directory that its relative paths begin at.
+    fn directory_below(&self, base: &Path) -> PathBuf {
+        let directory = self.directory.as_deref();
+        directory.map_or_else(|| base.to_owned(), |directory| base.join(directory))
     }
 
     /// Checks that it can be the only one of a definition.
@@ -242,10 +256,7 @@ impl Service {
     /// The options of its runs; a stop may take `default_timeout` unless the definition says otherwise.
     pub(super) fn into_options(mut self, base: &Path, default_timeout: Duration) -> ServiceOptions {
         let needs = self.needs();
-        let directory = match self.directory.take() {
-            Some(directory) => base.join(directory),
-            None => base.to_owned(),
-        };
+        let directory = self.directory_below(base);
         let process = self.process(&directory);
         let timeout = self
             .stop
@@ -289,4 +300,17 @@ impl Service {
         }
         options
     }
+}
+
+/// `path` without `.` and `..`, as if none of its directories were a link.
+fn lexically_normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = normal.pop(),
+            other => normal.push(other),
+        }
+    }
+    normal
 }

@@ -5,9 +5,14 @@ use winddown_core::Signal;
 use super::*;
 use crate::ReadyWhen;
 
+/// Reads a definition in `/srv`.
+pub(super) fn parse(text: &str) -> Result<Definition, DefinitionError> {
+    Definition::parse(text, Path::new("/srv"))
+}
+
 #[test]
 fn a_whole_definition_is_read() {
-    let definition = Definition::parse(
+    let definition = parse(
         r#"
         name = "orders"
         description = "Order intake"
@@ -48,7 +53,7 @@ fn a_whole_definition_is_read() {
     assert_eq!(options.policy.signal(), Signal::Int);
     assert_eq!(options.ready, ReadyWhen::Notify);
     let text = toml::to_string(&definition).unwrap();
-    assert_eq!(Definition::parse(&text), Ok(definition));
+    assert_eq!(parse(&text), Ok(definition));
 }
 
 #[test]
@@ -107,7 +112,7 @@ fn an_error_names_its_place_and_the_way_out() {
         ),
         ("command = [\"a\"", 1, 15, "", None),
     ] {
-        let error = Definition::parse(text).unwrap_err();
+        let error = parse(text).unwrap_err();
         assert_eq!(
             (error.line, error.column),
             (line, column),
@@ -191,7 +196,7 @@ fn wd_160_what_no_system_can_do_or_says_nothing_is_refused_where_it_is_written()
         ),
     ] {
         let text = format!("command = [\"a\"]\n{keys}");
-        let error = Definition::parse(&text).unwrap_err();
+        let error = parse(&text).unwrap_err();
         assert!(error.what.contains(what), "{keys}: {error:?}");
         assert_eq!(
             (error.line, error.column),
@@ -243,21 +248,53 @@ fn wd_160_what_no_system_can_do_or_says_nothing_is_refused_where_it_is_written()
             "the name is empty",
         ),
     ] {
-        let error = Definition::parse(text).unwrap_err();
+        let error = parse(text).unwrap_err();
         assert!(error.what.contains(what), "{text}: {error:?}");
         assert_eq!(error.line, line, "{text}: {error:?}");
     }
     let elsewhere =
         "command = ['a']\nlisten = [{ address = '127.0.0.1:81' }]\nready.tcp = '10.9.9.9:81'";
-    assert!(Definition::parse(elsewhere).is_ok());
-    let bare = Definition::parse("command = [\"a\"]\n[stop]\ntimeout = 0").unwrap();
+    assert!(parse(elsewhere).is_ok());
+    let bare = parse("command = [\"a\"]\n[stop]\ntimeout = 0").unwrap();
     let options = bare.into_options(Path::new("/"), Duration::from_secs(1));
     assert_eq!(options.services[0].policy.timeout, Duration::ZERO);
 }
 
 #[test]
+fn wd_160_a_log_file_is_the_same_however_it_is_written() {
+    let services = |of_a: &str, of_b: &str| {
+        let table = |name, keys| format!("[service.{name}]\ncommand = ['c']\n{keys}\n");
+        parse(&(table("a", of_a) + &table("b", of_b)))
+    };
+    for (one, other) in [
+        ("logs.file = 'x'", "logs.file = './x'"),
+        ("logs.file = 'x'", "logs.file = '/srv/x'"),
+        ("logs.file = 'x'", "logs.file = 'a/../x'"),
+        ("logs.file = 'x'", "directory = 'a'\nlogs.file = '../x'"),
+        ("logs.file = 'a/x'", "directory = 'a'\nlogs.file = 'x'"),
+        (
+            "logs = { file = 'x', errors-file = 'y' }",
+            "logs = { file = 'z', errors-file = './/x' }",
+        ),
+        ("logs.file = '/x'", "logs.file = '/../x'"),
+    ] {
+        let error = services(one, other).unwrap_err();
+        assert!(
+            error.what.contains("in common with `a`"),
+            "{one} {other}: {error:?}"
+        );
+    }
+    for (one, other) in [
+        ("logs.file = 'x'", "logs.file = '../x'"),
+        ("logs.file = 'x'", "directory = 'a'\nlogs.file = 'x'"),
+    ] {
+        assert!(services(one, other).is_ok(), "{one} {other}");
+    }
+}
+
+#[test]
 fn services_have_the_names_of_their_tables() {
-    let definition = Definition::parse(
+    let definition = parse(
         r#"
         [stop]
         timeout = "30s"
@@ -323,7 +360,7 @@ fn what_services_say_of_each_other_is_checked_where_it_is_written() {
             Some("did you mean `after`?"),
         ),
     ] {
-        let error = Definition::parse(&text).unwrap_err();
+        let error = parse(&text).unwrap_err();
         assert_eq!(error.line, line, "{text}: {error:?}");
         assert!(error.what.contains(what), "{text}: {error:?}");
         assert_eq!(error.hint.as_deref(), hint, "{text}");
@@ -333,6 +370,6 @@ fn what_services_say_of_each_other_is_checked_where_it_is_written() {
 proptest::proptest! {
     #[test]
     fn no_text_panics(text in ".*") {
-        let _ = Definition::parse(&text);
+        let _ = parse(&text);
     }
 }

@@ -59,7 +59,7 @@ fn whole(at: usize, text: &str) -> Result<(), Wrong> {
 
 #[cfg(test)]
 mod tests {
-    use crate::Definition;
+    use crate::definition::tests::parse;
 
     #[test]
     fn wd_160_no_text_holds_a_nul_or_is_empty_where_it_must_name_something() {
@@ -94,11 +94,11 @@ mod tests {
             ("[logs]\nfile = \"\"", 3, 8, "it is empty"),
             ("[ready]\nfile = \"\"", 3, 8, "it is empty"),
         ] {
-            let error = Definition::parse(&format!("command = [\"a\"]\n{keys}")).unwrap_err();
+            let error = parse(&format!("command = [\"a\"]\n{keys}")).unwrap_err();
             assert!(error.what.contains(what), "{keys}: {error:?}");
             assert_eq!((error.line, error.column), (line, column), "{keys}");
         }
         let text = "command = ['a', '']\nenvironment = { A = '' }\ndescription = ''";
-        assert!(Definition::parse(text).is_ok());
+        assert!(parse(text).is_ok());
     }
 }
