@@ -148,6 +148,29 @@ fn every_row_of_the_comparison_names_what_shows_it() {
     assert!(wrong.is_empty(), "in docs/comparison.md: {wrong:#?}");
 }
 
+#[test]
+fn every_source_file_that_a_document_names_is_there() {
+    let files = sources(|_| true, &["src", "tests", "examples"]);
+    let documents = ["", "docs"].into_iter().flat_map(|directory| {
+        let entries = fs::read_dir(root().join(directory)).unwrap();
+        entries.map(|entry| entry.unwrap().path())
+    });
+    let mut named = 0;
+    let mut missing = Vec::new();
+    for document in documents.filter(|path| path.extension().is_some_and(|it| it == "md")) {
+        let text = fs::read_to_string(&document).unwrap();
+        let words = text.split(|c: char| c.is_whitespace() || "`()[]|,;:".contains(c));
+        for word in words.filter(|word| word.ends_with(".rs") && !word.contains('*')) {
+            named += 1;
+            if !files.iter().any(|(path, _)| path.ends_with(word)) {
+                missing.push(format!("{}: {word}", document.display()));
+            }
+        }
+    }
+    assert!(named > 20, "{named} names");
+    assert!(missing.is_empty(), "there is no such file: {missing:#?}");
+}
+
 /// What is a test: every file in a `tests` directory, and in `src` what follows `#[cfg(test)]` and files called `tests.rs`.
 fn tests() -> Vec<String> {
     let in_src = sources(|name| name != "xtask", &["src"])
