@@ -3,6 +3,9 @@
 
 mod linux_support;
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use linux_support::nest::{
     LEAF, Nest, children, end_of, kill, new_tree, reap_all, with_and_without_a_cgroup,
     without_a_cgroup,
@@ -129,6 +132,25 @@ fn wd_71_a_program_that_becomes_another_is_not_overlooked() {
         }
         kill(&other);
         end_of(&beside);
+        reap_all();
+    });
+}
+
+/// What its user may execute and not read shows nobody its environment, as a setuid program does.
+#[test]
+fn wd_71_a_daemon_that_cannot_be_looked_into_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let shell = directory.path().join("sh");
+    fs::copy("/bin/sh", &shell).unwrap();
+    for (path, mode) in [(directory.path(), 0o755), (&*shell, 0o711)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    let daemon = format!("(setsid {} -c 'echo up; kill -STOP $$' &)", shell.display());
+    without_a_cgroup(|nest| {
+        let tree = new_tree();
+        end_of(&nest.start(&tree, &daemon, 1));
+        assert!(!tree.is_empty().unwrap());
+        nest.assert_proven(&kill(&tree));
         reap_all();
     });
 }

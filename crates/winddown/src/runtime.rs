@@ -1,7 +1,7 @@
 //! The running service: one lock, one order of events, and a thread of its own that no code of the program can hold up.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) struct Runtime {
     engine: Mutex<Engine>,
     /// Told when a stop begins, and when the service has finished.
     changed: Condvar,
+    /// How many wait for that. Changed under the engine's lock: a stop does not ask the system to wake nobody.
+    waiting: AtomicUsize,
     /// Wakes the thread of the runtime.
     wake: Wake,
     /// What was posted from inside this process.
@@ -58,6 +60,7 @@ impl Runtime {
             clock,
             engine: Mutex::new(engine),
             changed: Condvar::new(),
+            waiting: AtomicUsize::new(0),
             wake: Wake::new()?,
             inbox: Mutex::default(),
             sources: OnceLock::new(),
@@ -255,12 +258,25 @@ impl Runtime {
     /// Called by the engine under its lock, once.
     pub(crate) fn set_stopping(&self) {
         self.stopping.store(true, Ordering::Release);
-        self.changed.notify_all();
+        self.tell_change();
     }
 
     /// Called by the engine under its lock, once.
     pub(crate) fn set_finished(&self) {
-        self.changed.notify_all();
+        self.tell_change();
+    }
+
+    fn tell_change(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn wait_for_change<'a>(&self, engine: MutexGuard<'a, Engine>) -> MutexGuard<'a, Engine> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let engine = self.changed.wait(engine);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        engine.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn stop_deadline(&self) -> Option<Timestamp> {
@@ -274,10 +290,7 @@ impl Runtime {
             if let Some(stop) = engine.stop(self) {
                 return stop;
             }
-            engine = self
-                .changed
-                .wait(engine)
-                .unwrap_or_else(PoisonError::into_inner);
+            engine = self.wait_for_change(engine);
         }
     }
 
@@ -288,10 +301,7 @@ impl Runtime {
             if let Some(exit) = engine.exit() {
                 return exit;
             }
-            engine = self
-                .changed
-                .wait(engine)
-                .unwrap_or_else(PoisonError::into_inner);
+            engine = self.wait_for_change(engine);
         }
     }
 

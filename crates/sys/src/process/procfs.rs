@@ -10,25 +10,15 @@ use super::State;
 /// What most files of `/proc` have room in.
 const USUAL_SIZE: usize = 4096;
 
+/// No file that is read here is as long.
+const LONGEST: u64 = 1 << 24;
+
 /// A file of `/proc` or of a cgroup, whose size the system does not tell: with room for most of them it takes two calls, else a
 /// dozen.
 pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
     let mut bytes = Vec::with_capacity(USUAL_SIZE);
-    loop {
-        let start = bytes.len();
-        bytes.resize(start.max(USUAL_SIZE / 2) * 2, 0);
-        match file.read(&mut bytes[start..]) {
-            Ok(length) => {
-                bytes.truncate(start + length);
-                if length == 0 {
-                    return Ok(bytes);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => bytes.truncate(start),
-            Err(error) => return Err(error),
-        }
-    }
+    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// [`read()`], as text.
@@ -88,8 +78,8 @@ fn parse_stat(text: &str) -> Option<Stat> {
         start_time: number(22)?,
         cpu_ticks,
         threads: number(20)?,
-        // Where it ends; 0 as well for those who may not know.
-        has_environment: number(51) != Some(0),
+        // Where it ends. Who may not know reads 0 there, and 1 as where the code begins.
+        has_environment: number(51) != Some(0) || number(26) == Some(1),
     })
 }
 
@@ -178,6 +168,19 @@ mod tests {
         assert_eq!((stat.group, stat.session), (5, 6));
         assert_eq!(stat.state, State::Sleeping);
         assert!(parse_stat("42 (cut off").is_none());
+    }
+
+    #[test]
+    fn what_may_not_be_looked_into_is_not_taken_for_changing() {
+        let line = |code: u8, environment: u8| {
+            let addresses =
+                format!("{code} 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 {environment} 0");
+            format!("42 (a) S 7 5 6 0 -1 0 1 2 3 4 10 20 30 40 20 0 1 0 987 0 0 0 {addresses}")
+        };
+        let is_changing = |line: String| parse_stat(&line).unwrap().is_changing();
+        assert!(!is_changing(line(9, 9)));
+        assert!(!is_changing(line(1, 0)), "another user's");
+        assert!(is_changing(line(0, 0)));
     }
 
     #[test]

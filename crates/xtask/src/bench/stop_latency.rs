@@ -93,7 +93,10 @@ pub(super) fn run(rounds: u32, output: Output) -> Result<(), Error> {
         stop(program.name, &program.executable)?;
     }
     for _ in 0..rounds {
-        for program in &mut programs {
+        // What ran before leaves its traces in the processor: that must not be the same program each time.
+        let mut order: Vec<_> = programs.iter_mut().collect();
+        fastrand::shuffle(&mut order);
+        for program in order {
             program.nanos.push(stop(program.name, &program.executable)?);
         }
     }

@@ -24,7 +24,10 @@ struct Times {
 pub(super) fn measure(peers: &[&Peer], rounds: u32) -> Result<Section, Error> {
     let mut measured: Vec<_> = peers.iter().map(|peer| (*peer, Times::default())).collect();
     for round in 0..rounds {
-        for (peer, times) in &mut measured {
+        // As in `stop_latency`: not always behind the same one.
+        let mut order: Vec<_> = measured.iter_mut().collect();
+        fastrand::shuffle(&mut order);
+        for (peer, times) in order {
             if round % peer.every == 0 {
                 stop(peer, times)?;
             }
