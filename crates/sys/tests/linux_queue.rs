@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use linux_support::{WATCHDOG, bits, fork, ignore, signals, status_mask};
 use winddown_core::Arrival;
-use winddown_core::Signal::{self, Chld, Hup, Pipe, Rt, Term, Usr1};
+use winddown_core::Signal::{self, Chld, Hup, Int, Pipe, Rt, Term, Usr1};
 use winddown_sys::{Error, SignalQueue, Sources, signal, wait_any};
 
 #[track_caller]
@@ -53,6 +53,17 @@ fn wd_80_realtime_signals_come_one_by_one() {
             wait_any(&[&queue], Some(std::time::Duration::ZERO)),
             [false]
         );
+    })
+    .finish();
+}
+
+/// The kernel hands them over by their numbers, of which those of keys are the lower ones.
+#[test]
+fn wd_12_of_those_found_at_once_term_is_the_first() {
+    fork(|_| {
+        let queue = SignalQueue::attach().unwrap();
+        [Term, Usr1, Int].into_iter().for_each(send);
+        assert_eq!(signals(&queue.drain()), [Term, Int, Usr1]);
     })
     .finish();
 }

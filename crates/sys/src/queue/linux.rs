@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use libc::{c_int, signalfd_siginfo};
 use rustix::io::Errno;
-use winddown_core::{Arrival, Clock, Signal};
+use winddown_core::{Arrival, Clock, Mechanism, Signal};
 
 use crate::signal::{self, Blocked, Mask, Replaced};
 use crate::source::{Attached, describe};
@@ -68,6 +68,8 @@ impl SignalQueue {
                 arrivals.push(describe(signal, sender, Monotonic.now()));
             }
         }
+        // The kernel keeps the order of realtime signals alone.
+        arrivals.sort_by_key(|arrival| !is_term(arrival));
         arrivals
     }
 
@@ -87,6 +89,10 @@ impl SignalQueue {
         // SAFETY: the kernel wrote a whole one, of integers only; it need not be aligned.
         Some(unsafe { info.as_ptr().cast::<signalfd_siginfo>().read_unaligned() })
     }
+}
+
+fn is_term(arrival: &Arrival) -> bool {
+    arrival.origin.mechanism == Mechanism::Signal(Signal::Term)
 }
 
 fn open(received: &Mask) -> Result<OwnedFd> {

@@ -20,7 +20,7 @@ mod imp;
 /// |---|---|---|---|
 /// | made of | `signalfd(2)`, everything else blocked | handlers | the console handler and a hidden window |
 /// | realtime signals | each by itself | - | - |
-/// | order | by number | of arrival | of arrival |
+/// | order | `TERM`, then by number | of arrival | of arrival |
 /// | time | of the drain | of arrival | of arrival |
 ///
 /// Drop puts mask and dispositions back; what was not drained by then takes its effect. On other Unix, see [`Sources`](crate::Sources).
