@@ -205,7 +205,7 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RehearseArgs {
     /// The signal that asks the program; on Windows the console event that stands for it [default: TERM]
-    #[arg(long, value_name = "SIGNAL")]
+    #[arg(long, value_name = "SIGNAL", value_parser = rehearsed)]
     pub(crate) signal: Option<Signal>,
 
     /// How long the stop may take before the program is killed
@@ -286,7 +286,7 @@ pub(crate) struct StopArgs {
     pub(crate) stop_timeout: Option<Duration>,
 
     /// The signal that asks the program to stop, whatever asked winddown
-    #[arg(long, value_name = "SIGNAL")]
+    #[arg(long, value_name = "SIGNAL", value_parser = stopping)]
     pub(crate) stop_signal: Option<Signal>,
 }
 
@@ -357,6 +357,29 @@ fn variable(text: &str) -> Result<(String, String), &'static str> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A signal that asks a program to stop.
+fn stopping(text: &str) -> Result<Signal, String> {
+    match text.parse() {
+        Ok(Signal::Stop) => Err(
+            "STOP asks nothing, it makes a program stand still: use TERM, INT or another"
+                .to_owned(),
+        ),
+        Ok(signal) => Ok(signal),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A signal by which a stop can be rehearsed.
+fn rehearsed(text: &str) -> Result<Signal, String> {
+    match stopping(text)? {
+        Signal::Kill => Err(
+            "no program can handle KILL, so there is nothing to rehearse: use TERM, INT or another"
+                .to_owned(),
+        ),
+        signal => Ok(signal),
+    }
 }
 
 fn when(text: &str) -> Result<When, String> {

@@ -189,7 +189,7 @@ impl Arrival {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedBy {
     /// The kind of mechanism: `signal`, `scm`, `console`, `session-end`, `window-close`, `container`, `parent-gone`, `own`,
-    /// `finished`, `proxy`, `control-socket` or `named-event`.
+    /// `finished`, `proxy`, `control-socket` or `named-event`. `finished`: nobody asked, it ended by itself; `own`: it or its winddown did.
     pub mechanism: String,
     /// Which request of that kind: a signal, a control, a console event.
     pub request: Option<String>,
@@ -198,13 +198,21 @@ pub struct AskedBy {
     pub pid: Option<u32>,
     /// The user that sent it.
     pub uid: Option<u32>,
-    /// The name of the process that sent it, if it was still there to be looked up.
+    /// The name of the process that sent it; `null` where that had ended, or was hidden, when its name was looked up. Of `own`: why.
     pub name: Option<String>,
 }
 
+/// A sender that nobody could name any more, or that this process may not see.
+const UNNAMED: &str = "an ended or hidden process";
+
 impl fmt::Display for AskedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.mechanism)?;
+        match (self.mechanism.as_str(), &self.name) {
+            ("finished", _) => return f.write_str("nobody"),
+            ("own", Some(why)) => return write!(f, "own request: {why}"),
+            ("own", None) => return f.write_str("own request"),
+            (other, _) => f.write_str(other)?,
+        }
         if let Some(request) = &self.request {
             write!(f, " {request}")?;
         }
@@ -212,8 +220,8 @@ impl fmt::Display for AskedBy {
             (Some(name), Some(pid), Some(uid)) => write!(f, " from {name} (pid {pid}, uid {uid})"),
             (Some(name), Some(pid), None) => write!(f, " from {name} (pid {pid})"),
             (Some(name), None, _) => write!(f, " from {name}"),
-            (None, Some(pid), Some(uid)) => write!(f, " from pid {pid} (uid {uid})"),
-            (None, Some(pid), None) => write!(f, " from pid {pid}"),
+            (None, Some(pid), Some(uid)) => write!(f, " from {UNNAMED} (pid {pid}, uid {uid})"),
+            (None, Some(pid), None) => write!(f, " from {UNNAMED} (pid {pid})"),
             (None, None, Some(uid)) => write!(f, " from uid {uid}"),
             (None, None, None) => Ok(()),
         }
@@ -289,8 +297,18 @@ mod tests {
     fn an_origin_reads_as_a_sentence() {
         for (pid, uid, name, text) in [
             (None, None, None, "signal TERM"),
-            (Some(812), None, None, "signal TERM from pid 812"),
-            (Some(812), Some(0), None, "signal TERM from pid 812 (uid 0)"),
+            (
+                Some(812),
+                None,
+                None,
+                "signal TERM from an ended or hidden process (pid 812)",
+            ),
+            (
+                Some(812),
+                Some(0),
+                None,
+                "signal TERM from an ended or hidden process (pid 812, uid 0)",
+            ),
             (
                 Some(812),
                 Some(0),
@@ -316,5 +334,15 @@ mod tests {
             assert_eq!(origin.to_string(), text);
             assert_eq!(AskedBy::from(&origin).to_string(), text);
         }
+    }
+
+    #[test]
+    fn what_nobody_else_asked_for_reads_so() {
+        let finished = Origin::of(Mechanism::Finished);
+        assert_eq!(finished.to_string(), "nobody");
+        let mut own = Origin::of(Mechanism::Own);
+        assert_eq!(own.to_string(), "own request");
+        own.name = Some("rehearsal".to_owned());
+        assert_eq!(own.to_string(), "own request: rehearsal");
     }
 }

@@ -219,12 +219,21 @@ pub struct StopReport {
 }
 
 impl StopReport {
+    /// Whether it is about a stop, or about an end that nobody had asked for.
+    fn what(&self) -> &'static str {
+        match self.asked_by.mechanism.as_str() {
+            "finished" => "end",
+            _ => "stop",
+        }
+    }
+
     /// The report in one line, for logs.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut line = format!(
-            "{} stop in {} of {}, asked by {}",
+            "{} {} in {} of {}, asked by {}",
             self.verdict,
+            self.what(),
             seconds(self.seconds),
             seconds(self.deadline),
             self.asked_by
@@ -247,8 +256,9 @@ impl fmt::Display for StopReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} stop of {} (pid {}) in {} of {}",
+            "{} {} of {} (pid {}) in {} of {}",
             self.verdict,
+            self.what(),
             one_line(&self.service, LONGEST_LINE),
             self.pid,
             seconds(self.seconds),
@@ -324,6 +334,7 @@ fn seconds(seconds: f64) -> impl fmt::Display {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Mechanism, Origin};
 
     /// A report with something of everything.
     fn report() -> StopReport {
@@ -399,6 +410,19 @@ forced stop of orders (pid 4711) in 1.5s of 30s
             "forced stop in 1.5s of 30s, asked by signal TERM from bash (pid 812, uid 0); \
              cut 3 guard request (src/main.rs:9:1); a note"
         );
+    }
+
+    /// A program that crashes was not stopped by anybody.
+    #[test]
+    fn an_end_that_nobody_asked_for_is_no_stop() {
+        let mut report = report();
+        report.asked_by = (&Origin::of(Mechanism::Finished)).into();
+        let text = report.to_string();
+        let begin = "forced end of orders (pid 4711) in 1.5s of 30s\n  asked by   nobody\n";
+        assert!(text.starts_with(begin), "{text}");
+        let summary = report.summary();
+        let begin = "forced end in 1.5s of 30s, asked by nobody; ";
+        assert!(summary.starts_with(begin), "{summary}");
     }
 
     /// A process chooses its own name, and a log must not believe it.

@@ -45,6 +45,13 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> (Verdict, Option<String>) {
         Exit::Signal {
             signal: Some(died_of),
             ..
+        } if signal == Signal::Kill && died_of == signal => (
+            Verdict::Unhandled,
+            Some("SIGKILL, which no program can handle, ended it".to_owned()),
+        ),
+        Exit::Signal {
+            signal: Some(died_of),
+            ..
         } if died_of == signal => died_of_request(evidence),
         exit => (
             Verdict::Failed,
@@ -157,6 +164,25 @@ mod tests {
         }
         let (judged, _) = judge(&evidence(TERM, None));
         assert_eq!(judged, Verdict::Unhandled, "where nothing is known of it");
+    }
+
+    /// No program has a handler for it, and none is at fault for that.
+    #[test]
+    fn wd_95_who_is_asked_by_kill_cannot_handle_it() {
+        let killed = Exit::Signal {
+            number: 9,
+            signal: Some(Signal::Kill),
+            core_dumped: false,
+        };
+        let evidence = Evidence {
+            signal: Signal::Kill,
+            number: Some(9),
+            ..evidence(killed, None)
+        };
+        let (verdict, note) = judge(&evidence);
+        assert_eq!(verdict, Verdict::Unhandled);
+        let note = note.unwrap_or_default();
+        assert!(note.contains("no program can handle"), "{note}");
     }
 
     /// It said so, hence code of its own ran: that it died of the request then is as it should be.

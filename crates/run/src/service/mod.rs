@@ -34,7 +34,6 @@ pub(crate) use ended::Ended;
 pub(crate) use request::StopRequest;
 pub(crate) use saying::News;
 pub(crate) use sockets::SpareSockets;
-pub(crate) use stopping::name;
 
 use hook::Hook;
 use run::Run;

@@ -18,7 +18,7 @@ use super::ready::Readiness;
 use super::request::StopRequest;
 use super::saying::Sayings;
 use super::sockets::Sockets;
-use super::stopping::{Stopping, name};
+use super::stopping::Stopping;
 use crate::error::Error;
 use crate::logs::{Capture, Captured, Subscription};
 use crate::options::{ReadyWhen, ServiceOptions};
@@ -406,8 +406,7 @@ impl Run {
             stop.tighten(until);
         }
         if stop.also.len() < MOST_ASKED {
-            let mut origin = request.arrival.origin.clone();
-            name(&mut origin);
+            let origin = request.arrival.origin.clone();
             self.timeline.add(now, format!("asked again by {origin}"));
             stop.also.push(origin);
         }

@@ -7,7 +7,7 @@ use winddown_core::report::{RungRecord, Straggler, rounded};
 use winddown_core::{Climb, Clock, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
 use winddown_sys::process::{self, Child, Facts, Glance};
 use winddown_sys::tree::Tree;
-use winddown_sys::{Monotonic, Waitable, event, signal};
+use winddown_sys::{Monotonic, Waitable, event};
 
 use super::asking::Asking;
 use super::hook::Hook;
@@ -22,13 +22,6 @@ const KILL_CONFIRM: Duration = Duration::from_secs(2);
 const KILL_AGAIN: Duration = Duration::from_millis(5);
 /// Of how many processes the evidence is kept.
 const MOST_EVIDENCE: usize = 8;
-
-/// Finds out the name of the process that asked, if that was not done.
-pub(crate) fn name(origin: &mut Origin) {
-    if origin.name.is_none() {
-        origin.name = origin.pid.and_then(signal::sender_name);
-    }
-}
 
 /// A stop under way.
 pub(crate) struct Stopping {
@@ -157,7 +150,6 @@ impl Stopping {
     pub(super) fn tell(&mut self, timeline: &Timeline, now: Timestamp) {
         if !self.told {
             self.told = true;
-            name(&mut self.origin);
             timeline.add(now, format!("asked to stop by {}", self.origin));
         }
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use winddown_core::order::stop_share;
 use winddown_core::{Arrival, Mechanism, Timestamp, host_share};
+use winddown_sys::signal;
 
 use super::Supervisor;
-use crate::service::{Service, StopRequest, name};
+use crate::service::{Service, StopRequest};
 
 /// The stop of everything.
 pub(super) struct WholeStop {
@@ -43,10 +44,9 @@ impl WholeStop {
 
 impl Supervisor<'_> {
     pub(super) fn request_stop(&mut self, mut arrival: Arrival, now: Timestamp) {
-        let runs = |service: &Service| service.started().is_some();
-        if !(self.common.alone.get() && self.stop.is_none() && self.services.iter().all(runs)) {
-            // Who asked may be gone when it is needed. A program that is asked at once is asked before: see `Stopping::tell`.
-            name(&mut arrival.origin);
+        // Before all else: a sender such as kill(1) has ended a moment later, and then nobody knows its name (WD-12).
+        if let (None, Some(pid)) = (&arrival.origin.name, arrival.origin.pid) {
+            arrival.origin.name = signal::sender_name(pid);
         }
         let limit = self.host.limit(&arrival.origin.mechanism);
         let patience = limit.map(|limit| now + host_share(limit));
