@@ -123,7 +123,7 @@ nothing was cleaned up), `forced` (it had to be killed) or `failed` (it ended wi
 stop was graceful.
 
 A program is ready when it sends READY=1 to its NOTIFY_SOCKET, or listens on a TCP port and has come to rest, or has come to \
-rest for half a second.
+rest for half a second. One that sends nothing there and never rests counts as ready after 20 s.
 
 With --output json the program's standard output goes to standard error.
 

@@ -162,7 +162,49 @@ fn a_program_that_waits_for_the_end_of_its_input_is_forced() {
     place.census.assert_empty();
 }
 
-/// A program that never comes to rest was not ready; it is stopped all the same.
+/// A program that never comes to rest is asked all the same, and whoever looks on is told of that in time.
+#[test]
+fn a_program_that_never_rests_is_asked_in_bounded_time() {
+    let place = Place::new();
+    let works = "trap 'exit 0' TERM; while :; do sleep 0.02; done";
+    let rehearsal = place.rehearse(&[], ["sh", "-c", works]);
+    check_one(&rehearsal, Verdict::Graceful, works);
+    let at = |begin: &str| {
+        let moment = rehearsal
+            .timeline
+            .iter()
+            .find(|(_, what)| what.starts_with(begin));
+        moment
+            .unwrap_or_else(|| panic!("{begin}: {rehearsal:#?}"))
+            .0
+    };
+    assert!(
+        at("not at rest yet: it counts as ready after 20s") < at("ready: it has not come to rest")
+    );
+    assert!(at("ready: it has not come to rest within 20s") >= 20.0);
+    assert!(at("asked to stop by own request: rehearsal") >= 20.0);
+    place.census.assert_empty();
+}
+
+/// Nobody can handle `KILL`, and `STOP` asks nothing.
+#[test]
+fn what_no_program_can_handle_is_not_rehearsed() {
+    let place = Place::new();
+    for (signal, why) in [
+        ("KILL", "no program can handle KILL"),
+        ("STOP", "STOP asks nothing"),
+    ] {
+        let mut command = place.winddown(["rehearse", "--signal", signal, "--"]);
+        let end = End::of(command.args(stubborn("graceful")).spawn().unwrap());
+        assert_eq!(end.code(), Some(2), "{end:#?}");
+        assert!(end.stderr.contains(why), "{end:#?}");
+        assert!(end.stderr.contains("use TERM, INT or another"), "{end:#?}");
+        assert_eq!(end.stdout, "");
+    }
+    place.census.assert_empty();
+}
+
+/// A program that does not become ready in the time that the user gives it was not ready; it is stopped all the same.
 #[test]
 fn a_program_that_never_rests_fails_its_rehearsal() {
     let place = Place::new();

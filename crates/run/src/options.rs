@@ -256,7 +256,8 @@ pub enum ReadyWhen {
     Spawned,
     /// When it sends `READY=1` to its `NOTIFY_SOCKET`.
     Notify,
-    /// When it sends `READY=1`, or listens on a TCP port and has come to rest, or has come to rest for a while.
+    /// When it sends `READY=1`, or listens on a TCP port and has come to rest, or has come to rest for a while, or has worked for 20 s and
+    /// said nothing.
     Auto,
     /// When this is so.
     Probe(ProbeTarget),

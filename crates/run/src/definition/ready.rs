@@ -59,7 +59,8 @@ enum When {
     Spawned,
     /// It sends `READY=1` to its `NOTIFY_SOCKET`.
     Notify,
-    /// It sends `READY=1`, or listens on a TCP port and has come to rest, or has come to rest for a while.
+    /// It sends `READY=1`, or listens on a TCP port and has come to rest, or has come to rest for a while, or has worked for 20 s and said
+    /// nothing.
     Auto,
     /// It ends with a success: what it was started for is done.
     Exited,

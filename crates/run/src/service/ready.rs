@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use winddown_core::Timestamp;
 use winddown_core::health::{Health, HealthRules};
 use winddown_core::notify::{Lifecycle, Notification};
+use winddown_core::{Timestamp, format_duration};
 use winddown_sys::Waitable;
 use winddown_sys::notify::{NotifyServer, Received};
 use winddown_sys::process::State;
@@ -24,12 +24,20 @@ const REST_LISTENING: Duration = Duration::from_millis(150);
 const REST: Duration = Duration::from_millis(500);
 /// Processor time below which a program counts as at rest: some wake up now and then for ever.
 const RESTING_CPU: Duration = Duration::from_millis(2);
+/// After how long a program that says nothing counts as ready though it works: some never rest.
+const WORKS: Duration = Duration::from_secs(20);
+/// After how long it is told that there is no rest yet.
+const TELL_AFTER: Duration = Duration::from_secs(3);
 
 /// Watches a program until it is ready.
 pub(crate) struct Readiness {
     options: Rc<ServiceOptions>,
     pub(crate) server: Option<NotifyServer>,
     pub(crate) said_stopping: bool,
+    begun: Timestamp,
+    /// Whether it has sent anything to its socket: it may send READY=1 as well.
+    speaks: bool,
+    told_work: bool,
     said_ready: bool,
     said_line: bool,
     checks: Option<Box<Checks>>,
@@ -74,6 +82,9 @@ impl Readiness {
             server,
             checks,
             said_stopping: false,
+            begun: now,
+            speaks: false,
+            told_work: false,
             said_ready: false,
             said_line: false,
             look_at: Timestamp::ZERO,
@@ -92,6 +103,7 @@ impl Readiness {
 
     /// Takes what the program said.
     pub(crate) fn hear_notification(&mut self, said: &Notification) {
+        self.speaks = true;
         match said.lifecycle {
             Some(Lifecycle::Ready) => self.said_ready = true,
             Some(Lifecycle::Stopping) => self.said_stopping = true,
@@ -133,7 +145,11 @@ impl Readiness {
             return None;
         }
         self.look_at = now + LOOK_EVERY;
-        let rested = self.rested(now, tree)?;
+        let Some(rested) = self.rested(now, tree) else {
+            let counts = !self.speaks && now.since(self.begun) >= WORKS;
+            return counts
+                .then(|| format!("it has not come to rest within {}", format_duration(WORKS)));
+        };
         let listening = tree.listening();
         match listening.first() {
             Some(address) if rested >= REST_LISTENING => {
@@ -163,6 +179,22 @@ impl Readiness {
                 None
             }
         }
+    }
+
+    /// That it is not at rest yet, once, and what comes of that.
+    pub(crate) fn tell_work(&mut self, now: Timestamp) -> Option<String> {
+        let late = self.options.ready == ReadyWhen::Auto && now.since(self.begun) >= TELL_AFTER;
+        if !late || std::mem::replace(&mut self.told_work, true) {
+            return None;
+        }
+        let limit = self.options.ready_timeout;
+        Some(match !self.speaks && WORKS < limit {
+            true => format!(
+                "not at rest yet: it counts as ready after {}",
+                format_duration(WORKS)
+            ),
+            false => format!("not ready yet: it may take {}", format_duration(limit)),
+        })
     }
 
     /// When [`Readiness::check`] is worth a call again.

@@ -294,6 +294,9 @@ impl Run {
             self.watch_health(&Rc::clone(&self.options), now);
             return now;
         }
+        if let Some(what) = self.ready.tell_work(now) {
+            self.timeline.add(now, what);
+        }
         let patience = self.ready_deadline();
         if now >= patience {
             let limit = format_duration(patience.since(self.started));
