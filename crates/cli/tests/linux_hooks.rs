@@ -103,6 +103,16 @@ fn wd_116_a_pre_start_hook_that_fails_or_hangs_keeps_the_program_from_starting()
         );
         assert_eq!(over.said.contains("no room"), !may_fail, "{over:#?}");
     }
+    let several = r#"
+        [service.a]
+        command = ["true"]
+        hooks.pre-start.command = ["false"]
+        [service.b]
+        command = ["true"]
+    "#;
+    let over = run(several).end();
+    let said = "a: not started: the pre-start hook of `a` failed: exit code 1\n";
+    assert!(over.said.contains(said), "{over:#?}");
 }
 
 #[test]

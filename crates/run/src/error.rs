@@ -68,7 +68,7 @@ pub enum Error {
     )]
     OldWouldAnswer(String),
     /// The hook before the start of a service failed.
-    #[error("`{0}` is not started: its pre-start hook failed: {1}")]
+    #[error("the pre-start hook of `{0}` failed: {1}")]
     Hook(String, String),
     /// The Service Control Manager refused something.
     #[error(transparent)]
