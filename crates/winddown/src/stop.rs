@@ -19,6 +19,10 @@ pub struct Stop {
 
 impl Stop {
     /// Who asked first, and how (WD-12).
+    ///
+    /// On Linux a sender's name is looked up by whoever calls this first: the program, or the runtime 5 ms after the request. A
+    /// sender that ends at once, as `kill(1)` does, has a name only for a program that calls this first of all; its pid and uid
+    /// are always there.
     #[must_use]
     pub fn reason(&self) -> &Origin {
         self.asker.origin()
