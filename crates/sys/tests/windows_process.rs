@@ -5,7 +5,7 @@ mod windows_support;
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use tempfile::TempDir;

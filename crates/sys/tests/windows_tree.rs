@@ -4,8 +4,8 @@
 mod windows_support;
 
 use std::env;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::Read;
 use std::os::windows::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use winddown_core::Signal;
 use winddown_core::report::{Proof, Remains};
-use winddown_sys::process::{Child, EnvChange, Exit, SpawnOptions, Stream, spawn};
+use winddown_sys::process::{EnvChange, Exit, spawn};
 use winddown_sys::tree::{Tree, TreeOptions};
 use winddown_sys::{Sources, wait_any};
 use winddown_testkit::Watchdog;
