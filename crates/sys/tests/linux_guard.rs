@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use linux_support::nest::{
-    LEAF, Nest, begin, children, end_of, new_tree, with_and_without_a_cgroup,
+    HEADLESS, LEAF, Nest, begin, children, end_of, new_tree, with_and_without_a_cgroup,
 };
 use linux_support::{Forked, Line, WATCHDOG, fork};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -88,6 +88,7 @@ fn wd_97_no_shape_of_a_tree_outlives_a_killed_supervisor() {
         format!("(trap '' TERM HUP; {LEAF}) & wait"),
         format!("(trap '' TERM HUP; setsid {LEAF} &); exec sleep 300"),
         "(setsid sh -c 'echo up; kill -STOP $$' &); exec sleep 300".to_owned(),
+        format!("(setsid {HEADLESS} &); exec sleep 300"),
     ] {
         killed(|nest, _| {
             let tree = new_tree();

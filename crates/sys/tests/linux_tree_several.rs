@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use linux_support::nest::{
-    LEAF, Nest, children, end_of, kill, new_tree, reap_all, with_and_without_a_cgroup,
+    HEADLESS, LEAF, Nest, children, end_of, kill, new_tree, reap_all, with_and_without_a_cgroup,
     without_a_cgroup,
 };
 use winddown_core::Signal;
@@ -151,6 +151,21 @@ fn wd_71_a_daemon_that_cannot_be_looked_into_goes() {
         end_of(&nest.start(&tree, &daemon, 1));
         assert!(!tree.is_empty().unwrap());
         nest.assert_proven(&kill(&tree));
+        reap_all();
+    });
+}
+
+/// A kill of a cgroup passes by a process whose main thread has ended, and its environment is not where others have theirs.
+#[test]
+fn wd_91_a_daemon_without_its_main_thread_goes() {
+    with_and_without_a_cgroup(|nest| {
+        let (tree, other) = (new_tree(), new_tree());
+        let beside = nest.start(&other, &format!("exec {LEAF}"), 1);
+        end_of(&nest.start(&tree, &format!("(setsid {HEADLESS} &)"), 1));
+        assert_eq!(pids(&tree).len(), 1);
+        assert_eq!(kill(&tree), proof_beside_others(nest));
+        kill(&other);
+        end_of(&beside);
         reap_all();
     });
 }

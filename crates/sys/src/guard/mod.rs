@@ -10,7 +10,7 @@
 //! | macOS, BSD | nothing; there is no guard |
 //!
 //! Without cgroups a descendant outlives this process on Linux if it is no child of it and if its environment was cleared,
-//! written over, or belongs to another user. Programs that may outlive their tree are killed like all others: that
+//! written over, or may not be read: another user's, or that of a program which is not dumpable. Programs that may outlive their tree are killed like all others: that
 //! they may live is for stops, and this is none.
 //!
 //! On Linux the guard is a process `winddown-guard` that holds one end of a pipe and sleeps until the other end is closed, which

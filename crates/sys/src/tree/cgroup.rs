@@ -61,21 +61,10 @@ impl Cgroup {
 
     /// The pids in it and in the groups below it.
     pub(super) fn pids(&self) -> io::Result<Vec<u32>> {
-        let mut pids = Vec::new();
-        if self.is_removed() {
-            return Ok(pids);
+        match self.is_removed() {
+            true => Ok(Vec::new()),
+            false => Group::pids(&self.directory()),
         }
-        let own = self.directory();
-        for directory in group::tree_of(&own) {
-            match fs::read_to_string(directory.join("cgroup.procs")) {
-                Ok(list) => pids.extend(list.lines().filter_map(|pid| pid.parse::<u32>().ok())),
-                Err(error) if is_gone(&error) && directory != own => {}
-                Err(error) => return Err(error),
-            }
-        }
-        // Shown as 0: a process of a pid namespace that this one does not see.
-        pids.retain(|pid| *pid != 0);
-        Ok(pids)
     }
 
     /// Whether the process with this pid is in it or below.
@@ -143,10 +132,6 @@ impl Drop for Cgroup {
             Group::remove(&self.directory());
         }
     }
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
 }
 
 fn plain(letter: char) -> char {

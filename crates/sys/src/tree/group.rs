@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::fs::{Access, FlockOperation, flock, statfs};
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::mark;
+use crate::process::State;
 use crate::process::procfs;
 
 const PREFIX: &str = "winddown-";
@@ -96,7 +97,49 @@ impl Group {
         let mut file = File::options()
             .write(true)
             .open(directory.join("cgroup.kill"))?;
-        file.write_all(b"1")
+        file.write_all(b"1")?;
+        Self::kill_headless(directory)
+    }
+
+    /// The kernel sends its kill to the main thread of each process, where it comes to nothing if that thread has ended and others
+    /// run on.
+    fn kill_headless(directory: &Path) -> io::Result<()> {
+        let is_headless = |pid: &u32| {
+            procfs::stat(*pid).is_ok_and(|stat| stat.state == State::Zombie && stat.is_live())
+        };
+        let headless = Self::pids(directory)?.into_iter().filter(is_headless);
+        let open = |pid: u32| {
+            let pidfd = pidfd_open(Pid::from_raw(pid.try_into().ok()?)?, PidfdFlags::empty());
+            Some((pid, pidfd.ok()?))
+        };
+        let opened: Vec<(u32, OwnedFd)> = headless.filter_map(open).collect();
+        if opened.is_empty() {
+            return Ok(());
+        }
+        // What is in it after it was opened, and not another process that has got the number.
+        let still_there = Self::pids(directory)?;
+        for (pid, pidfd) in opened {
+            if still_there.contains(&pid) {
+                // It may have ended meanwhile.
+                let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+            }
+        }
+        Ok(())
+    }
+
+    /// The pids in a group and in those below it.
+    pub(super) fn pids(directory: &Path) -> io::Result<Vec<u32>> {
+        let mut pids = Vec::new();
+        for group in tree_of(directory) {
+            match fs::read_to_string(group.join("cgroup.procs")) {
+                Ok(list) => pids.extend(list.lines().filter_map(|pid| pid.parse::<u32>().ok())),
+                Err(error) if is_gone(&error) && group != directory => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Shown as 0: a process of a pid namespace that this one does not see.
+        pids.retain(|pid| *pid != 0);
+        Ok(pids)
     }
 
     /// Whether a live process is in a group or below it.
@@ -127,7 +170,7 @@ impl Drop for Group {
 }
 
 /// A directory and all below it, parents first.
-pub(super) fn tree_of(root: &Path) -> Vec<PathBuf> {
+fn tree_of(root: &Path) -> Vec<PathBuf> {
     let mut found = vec![root.to_owned()];
     let mut next = 0;
     while let Some(directory) = found.get(next) {
@@ -135,6 +178,10 @@ pub(super) fn tree_of(root: &Path) -> Vec<PathBuf> {
         next += 1;
     }
     found
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
 }
 
 fn directories_in(directory: &Path) -> Vec<PathBuf> {

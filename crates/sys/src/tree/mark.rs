@@ -61,7 +61,16 @@ pub(crate) fn is_carried_by(pid: u32, own: &str) -> bool {
 
 /// Empty where it cannot be read.
 fn environment(pid: u32) -> Vec<u8> {
-    procfs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
+    let environment = procfs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    if !environment.is_empty() {
+        return environment;
+    }
+    // A main thread that has ended shows none; the others still do.
+    let others = procfs::threads(pid).unwrap_or_default().into_iter();
+    others
+        .filter(|thread| *thread != pid)
+        .find_map(|thread| procfs::read(format!("/proc/{pid}/task/{thread}/environ")).ok())
+        .unwrap_or_default()
 }
 
 fn tree_in(environment: &[u8], own: &str) -> Option<u64> {

@@ -18,6 +18,15 @@ use super::{Forked, Line, WATCHDOG, fork};
 /// Prints a line once it is there.
 pub(crate) const LEAF: &str = "sh -c 'echo up; exec sleep 300'";
 
+/// The same, once its main thread has ended; another one lives on.
+pub(crate) const HEADLESS: &str = "python3 -c 'import ctypes, threading, time
+def other():
+    while open(\"/proc/self/stat\").read().split()[2] != \"Z\": time.sleep(0.01)
+    print(\"up\", flush=True)
+    time.sleep(300)
+threading.Thread(target=other).start()
+ctypes.CDLL(None).pthread_exit(None)'";
+
 const NOBODY: u32 = 65534;
 
 /// Runs `body` in a process of its own as this user, and once more as `nobody`, who may make no cgroup. At the end nothing of
