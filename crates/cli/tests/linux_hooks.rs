@@ -147,6 +147,17 @@ fn wd_116_the_operator_is_told_of_a_hook_that_hangs() {
     }
 }
 
+/// Nothing else happens meanwhile, by which its time would be noticed.
+#[test]
+fn wd_116_a_hook_that_hangs_after_a_failure_holds_up_no_end() {
+    let hook = "hooks.on-failure = { command = [\"sh\", \"hang.sh\"], timeout = \"100ms\" }";
+    let definition = format!("name = \"s\"\ncommand = [\"sh\", \"-c\", \"exit 3\"]\n{hook}");
+    let over = run(&definition).end();
+    let told = "on-failure hook: killed, not done within 100ms";
+    assert!(over.said.contains(told), "{over:#?}");
+    assert_eq!(over.code, Some(3));
+}
+
 #[test]
 fn wd_117_a_pre_stop_hook_has_at_most_half_of_the_stop() {
     let running = run(&hanging("stubborn", "pre-stop", "1h"));
@@ -192,6 +203,10 @@ fn wd_118_a_stop_cuts_a_hook_short_that_starts() {
             "{over:#?}"
         );
         assert_eq!(report.pid != 0, up);
+        if !up {
+            let told = "pre-start hook: killed, cut short by a stop";
+            assert!(over.said.contains(told), "{over:#?}");
+        }
     }
 }
 

@@ -74,12 +74,11 @@ impl Service {
             .advance_post_start(now)
             .min(self.advance_on_failure(now));
         let stage = self.advance_stage(now)?;
-        // It may have begun just now.
-        let post_start = self
-            .post_start
-            .as_ref()
-            .map_or(Timestamp::NEVER, |hook| hook.due());
-        Ok(stage.min(replacing).min(hooks).min(post_start))
+        // They may have begun just now.
+        let begun = self.post_start.iter().chain(&self.on_failure);
+        let begun = begun.map(|hook| hook.due()).min();
+        let begun = begun.unwrap_or(Timestamp::NEVER);
+        Ok(stage.min(replacing).min(hooks).min(begun))
     }
 
     /// Starts the run that is to replace the one that is up once its hook has ended; when to call again.

@@ -83,6 +83,8 @@ pub(super) struct Hook {
     event: Event,
     may_fail: bool,
     timeout: Duration,
+    /// Whether something else than its own time ends it.
+    cut_short: bool,
     /// The program, or why it could not be started.
     task: Result<Task, String>,
 }
@@ -112,6 +114,7 @@ impl Hook {
             event,
             may_fail: definition.may_fail,
             timeout,
+            cut_short: false,
             task: start(event, options, facts, timeout, now).map_err(|error| error.to_string()),
         }))
     }
@@ -131,6 +134,9 @@ impl Hook {
                     }
                     (what, exit == Exit::Code(0))
                 }
+                TaskState::TimedOut if self.cut_short => {
+                    ("killed, cut short by a stop".to_owned(), false)
+                }
                 TaskState::TimedOut => {
                     let limit = format_duration(self.timeout);
                     (format!("killed, not done within {limit}"), false)
@@ -146,7 +152,7 @@ impl Hook {
 
     pub(super) fn tighten(&mut self, deadline: Timestamp) {
         if let Ok(task) = &mut self.task {
-            task.tighten(deadline);
+            self.cut_short |= task.tighten(deadline);
         }
     }
 

@@ -128,10 +128,14 @@ impl Task {
         nobody(&self.tree) && self.output.is_complete()
     }
 
-    /// Moves the end of its time to `deadline` if that is earlier.
-    pub(crate) fn tighten(&mut self, deadline: Timestamp) {
-        if let Stage::Running(until) = &mut self.stage {
-            *until = deadline.min(*until);
+    /// Moves the end of its time to `deadline` if that is earlier, and says whether it is.
+    pub(crate) fn tighten(&mut self, deadline: Timestamp) -> bool {
+        match &mut self.stage {
+            Stage::Running(until) if deadline < *until => {
+                *until = deadline;
+                true
+            }
+            _ => false,
         }
     }
 
