@@ -1,9 +1,9 @@
 //! A line at the bottom of the terminal that says what is waited for.
 
-use std::io::{Write, stderr};
-
 use winddown_core::one_line;
 use winddown_sys::terminal;
+
+use crate::output::say;
 
 /// The smallest terminal that has room for it.
 const LEAST_ROWS: u16 = 4;
@@ -34,14 +34,14 @@ impl LiveLine {
         }
         let text = one_line(text, usize::from(columns) - 1);
         codes += &format!("\x1b7\x1b[{rows}H\x1b[K{text}\x1b8");
-        write(&codes);
+        say(&codes);
         self.rows = Some(rows);
     }
 
     /// Takes it away, and leaves the terminal as it was.
     pub(crate) fn clear(&mut self) {
         if let Some(rows) = self.rows.take() {
-            write(&format!("\x1b7\x1b[r\x1b[{rows}H\x1b[K\x1b8"));
+            say(&format!("\x1b7\x1b[r\x1b[{rows}H\x1b[K\x1b8"));
         }
     }
 }
@@ -50,9 +50,4 @@ impl Drop for LiveLine {
     fn drop(&mut self) {
         self.clear();
     }
-}
-
-/// At once, so that nothing comes between. The terminal may have gone.
-fn write(codes: &str) {
-    let _ = stderr().write_all(codes.as_bytes());
 }

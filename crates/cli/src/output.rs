@@ -3,10 +3,15 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde::Serialize;
 use winddown_core::exit::{self, ExitCode as Code};
+use winddown_sys::file;
 use winddown_sys::record::{self, Level};
+
+/// How long what is said may wait to be read (WD-127).
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Something that went wrong: an exit code, what it was, and what to do.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ impl Problem {
                 record::entry("winddown", Level::Error, record::OTHER, &self.to_string());
             }
             // There is nobody left to tell where standard error is closed.
-            false => drop(anstream::stderr().write_all(text.as_bytes())),
+            false => say(&text),
         }
         ExitCode::from(self.code.code)
     }
@@ -84,9 +89,13 @@ pub(crate) fn tell(service: &str, level: Level, event: u16, text: &str) {
         true => {
             record::entry(service, level, event, text);
         }
-        // It may be closed, or its reader gone.
-        false => drop(writeln!(io::stderr(), "winddown: {text}")),
+        false => say(&format!("winddown: {text}\n")),
     }
+}
+
+/// Says it on standard error, which may be closed, its reader gone or asleep.
+pub(crate) fn say(text: &str) {
+    let _ = file::write_standard_error(text.as_bytes(), PATIENCE);
 }
 
 /// Ends the process over a command line that cannot be understood, or that asks for help.
@@ -99,7 +108,16 @@ pub(crate) fn refuse(error: &clap::Error) -> ! {
 
 /// Writes to standard output. A reader that has gone away ends the output and is no problem.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
-    match anstream::stdout().write_all(text.as_bytes()) {
+    printed(anstream::stdout().write_all(text.as_bytes()))
+}
+
+/// As [`print`], while something is supervised, which a reader who is asleep must not hold up (WD-127).
+pub(crate) fn print_in_time(text: &str) -> Result<(), Problem> {
+    printed(file::write_standard_output(text.as_bytes(), PATIENCE))
+}
+
+fn printed(result: io::Result<()>) -> Result<(), Problem> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Problem::new(
             exit::FAILED,
             format!("cannot write to standard output: {error}"),

@@ -353,3 +353,15 @@ fn wd_14_ctrl_c_asks_and_ctrl_c_again_forces() {
         place.census.assert_empty();
     }
 }
+
+/// What ends in the turn of the loop that has started it is not told as having ended before.
+#[test]
+fn an_end_is_told_after_its_start() {
+    let place = Place::new();
+    for _ in 0..20 {
+        // It fails unless the timeline is in order.
+        let rehearsal = place.rehearse(&[], ["false"]);
+        assert_eq!(rehearsal.report().verdict, Verdict::Failed);
+    }
+    place.census.assert_empty();
+}

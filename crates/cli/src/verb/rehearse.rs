@@ -13,7 +13,7 @@ use winddown_run::{Moment, Observer, ReadyWhen, RunOptions, ServiceOptions, Stop
 use winddown_sys::guard::Guard;
 
 use crate::args::{Output, RehearseArgs, When};
-use crate::output::{Problem, print, print_json};
+use crate::output::{Problem, print, print_in_time, print_json};
 use crate::verb::{hold_late_requests, with_a_program};
 
 /// The most bytes that a line has: the program's own words are in some.
@@ -110,7 +110,7 @@ impl Observer for Printer {
         if self.output == Output::Text {
             // The rehearsal goes on where nobody reads along.
             let what = one_line(&moment.what, LONGEST_LINE);
-            let _ = print(&format!("{:>+9.3}s  {what}\n", moment.at));
+            let _ = print_in_time(&format!("{:>+9.3}s  {what}\n", moment.at));
         }
     }
 }

@@ -17,12 +17,13 @@ use winddown_run::logs::{ConsoleOptions, Destination, Files};
 use winddown_run::{
     Moment, Observer, Outcome, ReadyWhen, Reread, RunOptions, ServiceOptions, SignalMap,
 };
+use winddown_sys::file;
 use winddown_sys::guard::Guard;
 use winddown_sys::record::{self, Level};
 
 use crate::args::{Output, ProcessArgs, Ready, Restart, RunArgs};
 use crate::live::LiveLine;
-use crate::output::{Problem, print, tell};
+use crate::output::{PATIENCE, Problem, print_in_time, tell};
 use crate::verb::{check, history, hold_late_requests, with_a_program};
 
 /// Whom what is said of all services is said of; the program's name is in front of every line already.
@@ -262,12 +263,13 @@ impl Observer for ReportWriter {
         }
         let json = || serde_json::to_string_pretty(report).expect("reports are plain data") + "\n";
         if let Some(file) = &self.file {
-            if let Err(error) = fs::write(file, json()) {
+            let written = file::write_in_time(file, json().as_bytes(), PATIENCE);
+            if let Err(error) = written {
                 Problem::new(exit::OWN_FAILURE, cannot_write(file, &error)).report();
             }
         }
         if self.output == Output::Json {
-            if let Err(problem) = print(&json()) {
+            if let Err(problem) = print_in_time(&json()) {
                 problem.report();
             }
         } else if self.somebody_looks || report.verdict != Verdict::Graceful {

@@ -148,12 +148,14 @@ impl Rehearsal {
             let what = moment["what"].as_str().unwrap().to_owned();
             (moment["at"].as_f64().unwrap(), what)
         });
+        let timeline: Vec<_> = timeline.collect();
+        assert!(timeline.is_sorted_by(|a, b| a.0 <= b.0), "{timeline:#?}");
         let graceful = document["graceful"].as_bool().unwrap();
         assert_eq!(end.code(), Some(i32::from(!graceful)), "{end:#?}");
         Self {
             graceful,
             reports: reports.collect(),
-            timeline: timeline.collect(),
+            timeline,
             end,
         }
     }

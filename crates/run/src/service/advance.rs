@@ -106,6 +106,8 @@ impl Service {
         let Some(mut next) = self.next.take() else {
             return Ok(Timestamp::NEVER);
         };
+        // As below.
+        let now = now.max(next.started());
         let due = next.advance(now)?;
         match next.state() {
             // What must be done after the end of the old one is done first.
@@ -206,6 +208,8 @@ impl Service {
                     Some(end) => self.after_pre_start(&end, now),
                 },
                 Stage::Up(run) => {
+                    // It may have been started in this very turn, which began before.
+                    let now = now.max(run.started());
                     let before = run.state();
                     let next = run.advance(now)?;
                     if before == State::Starting && run.state() == State::Running {
