@@ -4,6 +4,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Says that the program is about to wait.
 pub(crate) fn ready() {
+    // The first call looks for the clock, which is not what is measured.
+    let _ = clock_gettime(ClockId::Monotonic);
     println!("ready");
 }
 
