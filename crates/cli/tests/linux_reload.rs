@@ -140,6 +140,29 @@ fn wd_140_new_services_start_and_those_that_are_gone_stop_in_order() {
     assert_eq!((over.log.len(), over.code), (10, Some(0)), "{over:#?}");
 }
 
+/// What it needed is gone, or has another name, and it needs that no more.
+#[test]
+fn wd_140_who_needs_no_more_what_is_gone_goes_on() {
+    let running = Running::start(
+        &[],
+        &(polite("db", "") + &polite("web", "requires = [\"db\"]")),
+    );
+    running.logged("web up");
+    let renamed = polite("store", "") + &polite("web", "requires = [\"store\"]");
+    let said = running.reload(&renamed);
+    assert!(
+        said.ends_with("db is gone, store is new, web is changed"),
+        "{said}"
+    );
+    running.logged("db down");
+    running.logged("store up");
+    let said = running.reload(&polite("web", ""));
+    assert!(said.ends_with("store is gone, web is changed"), "{said}");
+    running.logged("store down");
+    assert_eq!((running.count("web up"), running.count("web down")), (1, 0));
+    assert_eq!(running.stop().code, Some(0));
+}
+
 #[test]
 fn wd_2_a_stop_while_a_reload_restarts_a_service_starts_nothing_again() {
     let definition = |colour: &str| {

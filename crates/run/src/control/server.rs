@@ -201,7 +201,7 @@ impl Client {
 
     /// The next request, if there is a whole one and the last one is answered. A malformed one is answered here.
     fn request(&mut self, now: Timestamp) -> Option<Request> {
-        while !self.busy && !self.leaving && self.stream.unsent() == 0 {
+        while self.may_ask() {
             let end = self.received.iter().position(|byte| *byte == b'\n')?;
             let line: Vec<u8> = self.received.drain(..=end).collect();
             self.active = now;
@@ -214,6 +214,11 @@ impl Client {
             }
         }
         None
+    }
+
+    /// Whether its next request is taken.
+    fn may_ask(&self) -> bool {
+        !self.busy && !self.leaving && self.stream.unsent() == 0
     }
 
     /// Whether the connection is of use still.
@@ -231,8 +236,12 @@ impl Client {
         (self.ended || self.leaving) && !self.busy && self.stream.unsent() == 0
     }
 
-    /// When its patience ends: a client whose request is being carried out has none to lose.
+    /// When its patience ends: a client whose request is being carried out has none to lose. At once where its next request is here
+    /// already, of which nothing else tells.
     fn due(&self) -> Option<Timestamp> {
+        if self.may_ask() && self.received.contains(&b'\n') {
+            return Some(Timestamp::ZERO);
+        }
         let waits = !self.busy || (self.stream.unsent() > 0 && !self.follows);
         waits.then(|| self.active + PATIENCE)
     }

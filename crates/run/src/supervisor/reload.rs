@@ -67,14 +67,13 @@ impl Supervisor<'_> {
             .iter()
             .map(|new| new.name.as_str())
             .collect();
+        let mut going = Vec::new();
         for (name, index) in &places {
             if !kept.contains(name.as_str()) && self.gone.insert(*index) {
                 changes.push(format!("{name} is gone"));
                 self.services[*index].give_up_sockets();
                 self.dirty.insert(*index);
-                if self.services[*index].is_wanted() {
-                    self.stop_service(*index, &request, now);
-                }
+                going.push(*index);
             }
         }
         let mut wanted = Vec::new();
@@ -136,6 +135,12 @@ impl Supervisor<'_> {
             }
         }
         self.order = order;
+        // By the new needs: whoever needs it no more goes on.
+        for index in going {
+            if self.services[index].is_wanted() {
+                self.stop_service(index, &request, now);
+            }
+        }
         self.common.alone.set(self.services.len() == 1);
         let kept = self.services.iter().enumerate();
         let kept = kept.filter(|(index, _)| !self.gone.contains(index));
