@@ -347,12 +347,16 @@ impl Engine {
     /// Does what is due. Only the thread of the runtime calls this.
     pub(crate) fn tick(&mut self, runtime: &Arc<Runtime>) -> Next {
         let now = runtime.now();
+        // Taken before anything is looked at: of what advances from here on this thread hears again.
+        if runtime.take_progress() {
+            self.lease.progress(now);
+        }
         let mut next = Timestamp::NEVER;
         if self.state == State::Stopping {
             next = next.min(self.step(runtime, now));
         }
         if matches!(self.state, State::Starting | State::Stopping) {
-            next = next.min(self.extend(runtime, now));
+            next = next.min(self.extend(now));
         }
         next = next.min(self.feed_watchdog(runtime, now));
         if self.finishing {
@@ -428,10 +432,7 @@ impl Engine {
     }
 
     /// Passes progress on to the host; when to look again.
-    fn extend(&mut self, runtime: &Arc<Runtime>, now: Timestamp) -> Timestamp {
-        if runtime.take_progress() {
-            self.lease.progress(now);
-        }
+    fn extend(&mut self, now: Timestamp) -> Timestamp {
         let deadline = self.stop_deadline().unwrap_or(Timestamp::NEVER);
         if let Some(extension) = self.lease.tell(now, deadline) {
             match self.state {

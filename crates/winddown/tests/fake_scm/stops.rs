@@ -1,12 +1,13 @@
 //! Stops: what the SCM is told meanwhile, and what holds within their time.
 
+use std::hint;
 use std::thread;
 use std::time::Duration;
 
 use winddown::{Accepted, Phase, Verdict};
 use winddown_core::scm::{Control, ServiceState, ServiceStatus, code};
 
-use crate::support::{Held, SECOND, World, plain};
+use crate::support::{Held, SECOND, World, plain, serve};
 
 #[test]
 fn wd_52_checkpoints_rise_with_progress_and_stopped_is_the_last_word() {
@@ -204,4 +205,28 @@ fn a_service_that_stops_itself_reports_stopped_once() {
         1
     );
     world.assert_lawful();
+}
+
+/// The clock stands: were the end of a guard missed, nobody would look for it again. That is a matter of moments, so there are many.
+#[test]
+fn wd_25_the_end_of_a_guard_is_not_missed_over_progress_just_before() {
+    for moment in 0..1_000 {
+        let world = World::new(plain, move |ctx| {
+            let (guard, inside) = (ctx.guard("request"), ctx.clone());
+            thread::spawn(move || {
+                let _ = inside.stopping().wait();
+                for _ in 0..3 {
+                    inside.progress();
+                    for _ in 0..10 * (moment % 100) {
+                        hint::spin_loop();
+                    }
+                }
+                drop(guard);
+            });
+            serve(ctx)
+        });
+        world.start();
+        world.stop();
+        assert_eq!(world.stopped(), (0, 0));
+    }
 }
