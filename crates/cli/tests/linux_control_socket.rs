@@ -241,6 +241,16 @@ fn a_half_closed_connection_is_answered() {
         all.lines().last().unwrap().contains("\"answer\":\"done\""),
         "{all}"
     );
+    // It has all that it asked for, and is not kept until its patience ends.
+    let mut client = running.connect();
+    let together = "{\"verb\":\"status\"}\n".repeat(3);
+    client.write_all(together.as_bytes()).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let begun = Instant::now();
+    let mut all = String::new();
+    client.read_to_string(&mut all).unwrap();
+    assert_eq!(all.lines().count(), 3, "{all}");
+    assert!(begun.elapsed() < Duration::from_secs(9), "{all}");
     running.end();
 }
 

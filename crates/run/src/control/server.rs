@@ -237,9 +237,9 @@ impl Client {
     }
 
     /// When its patience ends: a client whose request is being carried out has none to lose. At once where its next request is here
-    /// already, of which nothing else tells.
+    /// already, or it has all that it will get, of which nothing else tells.
     fn due(&self) -> Option<Timestamp> {
-        if self.may_ask() && self.received.contains(&b'\n') {
+        if self.is_done() || (self.may_ask() && self.received.contains(&b'\n')) {
             return Some(Timestamp::ZERO);
         }
         let waits = !self.busy || (self.stream.unsent() > 0 && !self.follows);
