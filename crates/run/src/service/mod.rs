@@ -3,6 +3,7 @@
 mod advance;
 mod asking;
 mod ended;
+mod evidence;
 mod health;
 mod hook;
 mod judge;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp as WallTime;
 use winddown_core::report::{RungRecord, Straggler, rounded};
 use winddown_core::{Climb, Clock, Ladder, Origin, Rung, Signal, StopPolicy, Timestamp};
-use winddown_sys::process::{self, Child, Facts, Glance};
+use winddown_sys::process::{Child, Facts, Glance};
 use winddown_sys::tree::Tree;
 use winddown_sys::{Monotonic, Waitable, event};
 
 use super::asking::Asking;
+use super::evidence;
 use super::hook::Hook;
 use super::status::countdown;
 use crate::error::Error;
@@ -20,8 +21,6 @@ use crate::timeline::Timeline;
 const KILL_CONFIRM: Duration = Duration::from_secs(2);
 /// How long it waits at least before it kills what the tree started meanwhile.
 const KILL_AGAIN: Duration = Duration::from_millis(5);
-/// Of how many processes the evidence is kept.
-const MOST_EVIDENCE: usize = 8;
 
 /// A stop under way.
 pub(crate) struct Stopping {
@@ -305,14 +304,9 @@ impl Stopping {
                 Ok("sent".to_owned())
             }
             Rung::Capture => {
-                for member in tree.some_members(MOST_EVIDENCE)? {
-                    self.evidence
-                        .extend(process::evidence(member.pid).map(|evidence| evidence.to_string()));
-                }
-                Ok(format!(
-                    "{} written down",
-                    count(self.evidence.len(), "process")
-                ))
+                let (evidence, outcome) = evidence::gather(tree)?;
+                self.evidence.extend(evidence);
+                Ok(outcome)
             }
             Rung::KillTree => {
                 self.killing_until = Some(now + KILL_CONFIRM);
@@ -372,12 +366,5 @@ impl Stopping {
                 }
             }
         }
-    }
-}
-
-fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}es"),
     }
 }

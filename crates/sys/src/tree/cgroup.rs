@@ -89,6 +89,15 @@ impl Cgroup {
         }
     }
 
+    /// Lets nothing in it run any more but to be killed, or all go on. Linux 5.2 and later.
+    pub(super) fn freeze(&self, frozen: bool) -> io::Result<()> {
+        let value = if frozen { "1" } else { "0" };
+        match self.is_removed() {
+            true => Ok(()),
+            false => fs::write(self.directory().join("cgroup.freeze"), value),
+        }
+    }
+
     pub(super) fn kill(&self) -> io::Result<()> {
         match self.is_removed() {
             true => Ok(()),

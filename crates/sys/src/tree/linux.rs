@@ -199,7 +199,14 @@ impl Tree {
         if self.cgroup.is_none() && self.outlive.is_empty() {
             return self.kill_on_a_walk();
         }
-        (self.members().unwrap_or_default(), self.kill())
+        let Some(cgroup) = &self.cgroup else {
+            return (self.members().unwrap_or_default(), self.kill());
+        };
+        // Many that run leave no processor to whoever lists them.
+        let _ = cgroup.freeze(true);
+        let killed = (self.members().unwrap_or_default(), self.kill());
+        let _ = cgroup.freeze(false);
+        killed
     }
 
     /// Kills each process as soon as it is found, since of large trees every look takes its time. What was opened before it was looked
