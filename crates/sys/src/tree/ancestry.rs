@@ -182,7 +182,7 @@ impl Ancestry {
         let mut known: HashMap<u32, Option<TreeId>> =
             registry.started().chain(registry.inherited()).collect();
         let mut strays = Vec::new();
-        let mut changing = false;
+        let mut changing = Vec::new();
         for pid in procfs::children(std::process::id())? {
             if known.contains_key(&pid) {
                 continue;
@@ -196,7 +196,7 @@ impl Ancestry {
                     continue;
                 }
                 Owner::Changing => {
-                    changing = true;
+                    changing.push(pid);
                     continue;
                 }
             };
@@ -206,20 +206,20 @@ impl Ancestry {
         let occupied: HashSet<TreeId> = known.into_values().flatten().collect();
         for (id, known) in &mut self.trees {
             // What is changing may be of any tree that was not empty.
-            known.vacant = !occupied.contains(id) && (known.vacant || !changing);
+            known.vacant = !occupied.contains(id) && (known.vacant || changing.is_empty());
         }
         let mut others = self.trees.iter().filter(|(id, _)| **id != tree);
-        if !strays.is_empty() && others.all(|(_, known)| known.vacant) {
+        let no_other = others.all(|(_, known)| known.vacant);
+        if no_other && !strays.is_empty() {
             for (pid, _) in strays.drain(..) {
                 registry.inherit(pid, Some(tree));
             }
             self.trees.entry(tree).or_default().vacant = false;
         }
-        let of_tree = registry
-            .inherited()
-            .filter(|(_, owner)| *owner == Some(tree))
-            .map(|(pid, _)| pid)
-            .collect();
+        let inherited = registry.inherited();
+        let of_tree = inherited.filter(|(_, owner)| *owner == Some(tree));
+        let changing = changing.into_iter().filter(|_| no_other);
+        let of_tree = of_tree.map(|(pid, _)| pid).chain(changing).collect();
         Ok(Inherited { of_tree, strays })
     }
 
