@@ -1,4 +1,35 @@
-//! The exit codes of the command and of programs that use the library: one table.
+//! The exit codes of the command and of programs that use the library, in one table, and those of other programs in words.
+
+use std::fmt;
+
+/// `STATUS_CONTROL_C_EXIT`: what Windows ends a program with that a console event took down. It is what death by `INT` is
+/// on Unix, where no exit code is that large.
+pub const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
+
+/// The exit code of another program, for people: what Windows ends a program with that crashed reads `0xC0000005`, and not
+/// `-1073741819`.
+///
+/// Source: the severity field of `NTSTATUS`,
+/// <https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/87fba13e-bf06-450e-83b1-9241dc81e781>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherCode(pub i32);
+
+impl OtherCode {
+    /// Whether it is a status of severity "error" that Windows itself defines.
+    #[must_use]
+    pub const fn is_crash(self) -> bool {
+        matches!(self.0 as u32, 0xC000_0000..=0xCFFF_FFFF)
+    }
+}
+
+impl fmt::Display for OtherCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_crash() {
+            true => write!(f, "{:#X}", self.0),
+            false => write!(f, "{}", self.0),
+        }
+    }
+}
 
 /// An exit code and what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use jiff::Timestamp as WallTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::exit::OtherCode;
 use crate::time::nearest;
 use crate::{AskedBy, Phase, format_duration, one_line};
 
@@ -174,7 +175,7 @@ pub enum ExitRecord {
 impl fmt::Display for ExitRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code(code) => write!(f, "code {code}"),
+            Self::Code(code) => write!(f, "code {}", OtherCode(*code)),
             Self::Signal(signal) => write!(f, "signal {signal}"),
         }
     }

@@ -16,15 +16,15 @@ use crate::output::{Problem, print, print_json, tell};
 const VARIABLE: &str = "WINDDOWN_STATE_DIRECTORY";
 
 pub(crate) fn main(args: &HistoryArgs, output: Output) -> Result<ExitCode, Problem> {
-    let history = history(&args.state).ok_or_else(|| {
-        Problem::new(exit::USAGE, "there is no state directory")
-            .hint(format!("give --state-directory, or set {VARIABLE}"))
-    })?;
+    let elsewhere = format!("give --state-directory, or set {VARIABLE}");
+    let history = history(&args.state)
+        .ok_or_else(|| Problem::new(exit::USAGE, "there is no state directory").hint(&elsewhere))?;
     let service = args.name.as_deref();
     let found = match &args.id {
-        Some(id) => history.find(service, id)?,
-        None => history.newest(service, args.last as usize)?,
+        Some(id) => history.find(service, id),
+        None => history.newest(service, args.last as usize),
     };
+    let found = found.map_err(|error| Problem::from(error).hint(&elsewhere))?;
     for skipped in &found.skipped {
         let file = skipped.file.display();
         eprintln!("warning: skipped {file}: {}", skipped.why);

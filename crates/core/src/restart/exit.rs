@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::Signal;
-
-/// `STATUS_CONTROL_C_EXIT`: what Windows ends a program with that a console event took down. It is what death by `INT` is
-/// on Unix, where no exit code is that large.
-const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
+use crate::exit::{CONTROL_C_EXIT, OtherCode};
 
 /// How a run of a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +57,7 @@ impl fmt::Display for Ended {
     /// A sentence: `it exited with 3`, `it died of SIGSEGV`, `it died of signal 33`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code(code) => write!(f, "it exited with {code}"),
+            Self::Code(code) => write!(f, "it exited with {}", OtherCode(*code)),
             Self::Signal {
                 signal: Some(signal),
                 ..

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Signal;
+use crate::exit::CONTROL_C_EXIT;
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_origin(Duration::from_millis(millis))
@@ -45,7 +46,7 @@ fn wd_100_the_policy_decides_about_ends_that_nothing_else_is_said_of() {
         (Ended::Code(0), Stop),
         (Ended::Code(1), Restart),
         (Ended::Code(143), Restart),
-        (Ended::Code(0xC000_013A_u32 as i32), Stop),
+        (Ended::Code(CONTROL_C_EXIT), Stop),
         (died_of(Signal::Term), Stop),
         (died_of(Signal::Pipe), Stop),
         (died_of(Signal::Quit), Restart),
@@ -185,7 +186,7 @@ fn wd_103_a_program_that_ended_as_if_asked_stays_down_for_a_second() {
         Ended::Code(0),
         Ended::Code(130),
         Ended::Code(143),
-        Ended::Code(0xC000_013A_u32 as i32),
+        Ended::Code(CONTROL_C_EXIT),
         died_of(Signal::Term),
         died_of(Signal::Hup),
     ] {

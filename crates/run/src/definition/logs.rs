@@ -47,7 +47,8 @@ struct RawLogs {
     /// Where it goes; `file` when a file is named, else `inherit`.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<To>,
-    /// The file of both streams, or of standard output alone where there is an `errors-file`. A relative path starts at `directory`.
+    /// The file of both streams, or of standard output alone where there is an `errors-file`. A relative path starts at `directory`. Where
+    /// it is a symbolic link, a rotation renames the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
     /// The file of standard error.

@@ -120,10 +120,7 @@ impl History {
 }
 
 fn is_not_there(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    error.kind() == io::ErrorKind::NotFound
 }
 
 /// Hands out each report in a file that may not be there.

@@ -1,11 +1,9 @@
 //! What the end of a program says about its stop (WD-95).
 
 use winddown_core::Signal;
+use winddown_core::exit::{CONTROL_C_EXIT, OtherCode};
 use winddown_core::report::Verdict;
 use winddown_sys::process::{Exit, Facts, Runtime};
-
-/// `STATUS_CONTROL_C_EXIT`: the exit code of a Windows program that left Ctrl+C to its default action.
-const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
 
 /// What is known of a stop when the program has ended.
 pub(crate) struct Evidence<'a> {
@@ -38,6 +36,10 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> (Verdict, Option<String>) {
         Exit::Code(code) if evidence.number.is_some_and(|number| code == 128 + number) => {
             (Verdict::Graceful, None)
         }
+        Exit::Code(code) if OtherCode(code).is_crash() => (
+            Verdict::Failed,
+            Some(format!("it crashed with {}", OtherCode(code))),
+        ),
         Exit::Code(code) => (
             Verdict::Failed,
             Some(format!("it handled the stop and exited with code {code}")),
@@ -143,6 +145,13 @@ mod tests {
             (Exit::Code(143), true, None, Verdict::Graceful, ""),
             (Exit::Code(130), true, None, Verdict::Failed, "code 130"),
             (Exit::Code(3), true, None, Verdict::Failed, "code 3"),
+            (
+                Exit::Code(0xC000_0005_u32 as i32),
+                true,
+                None,
+                Verdict::Failed,
+                "it crashed with 0xC0000005",
+            ),
             (killed, true, None, Verdict::Failed, "died of SIGKILL"),
             (TERM, true, None, Verdict::Graceful, "as it should"),
             (TERM, false, None, Verdict::Unhandled, "no handler"),

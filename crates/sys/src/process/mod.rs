@@ -41,6 +41,7 @@ use std::io;
 use std::path::PathBuf;
 
 use winddown_core::Signal;
+use winddown_core::exit::OtherCode;
 
 use crate::{Descriptor, Error, Result, Waitable};
 
@@ -209,10 +210,10 @@ impl Exit {
 }
 
 impl fmt::Display for Exit {
-    /// `exit code 3`, `SIGTERM`, `SIGSEGV (core dumped)`, `signal 33`.
+    /// `exit code 3`, `exit code 0xC0000005`, `SIGTERM`, `SIGSEGV (core dumped)`, `signal 33`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Code(code) => write!(f, "exit code {}", OtherCode(*code)),
             Self::Signal {
                 number,
                 signal,
