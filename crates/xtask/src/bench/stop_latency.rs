@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 
 use super::measure::{monotonic, percentile};
@@ -88,25 +89,66 @@ struct Measured {
 
 pub(super) fn run(rounds: u32, output: Output) -> Result<(), Error> {
     let mut programs = build()?;
+    let processors = Processors::find();
     // The first start reads the program from disk.
     for program in &programs {
-        stop(program.name, &program.executable)?;
+        stop(program.name, &program.executable, &processors)?;
     }
     for _ in 0..rounds {
         // What ran before leaves its traces in the processor: that must not be the same program each time.
         let mut order: Vec<_> = programs.iter_mut().collect();
         fastrand::shuffle(&mut order);
         for program in order {
-            program.nanos.push(stop(program.name, &program.executable)?);
+            let took = stop(program.name, &program.executable, &processors)?;
+            program.nanos.push(took);
         }
     }
     print(&programs, rounds, output);
     Ok(())
 }
 
+/// The asker has one processor and the program another: else it is chance, and how many threads a program has, whether they share one.
+/// To be woken on another takes twice as long.
+struct Processors {
+    asker: CpuSet,
+    program: CpuSet,
+}
+
+impl Processors {
+    /// The first two that there are, or the only one.
+    fn find() -> Self {
+        let all = sched_getaffinity(None).unwrap_or_default();
+        let one = |nth| {
+            let mut set = CpuSet::new();
+            let mut there = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu));
+            there.nth(nth).into_iter().for_each(|cpu| set.set(cpu));
+            set
+        };
+        let (asker, program) = (one(0), one(1));
+        match program.count() {
+            0 => Self {
+                asker,
+                program: asker,
+            },
+            _ => Self { asker, program },
+        }
+    }
+
+    /// Who starts a program is where the program is to be.
+    fn be_on_programs(&self) {
+        let _ = sched_setaffinity(None, &self.program);
+    }
+
+    fn be_on_askers(&self) {
+        let _ = sched_setaffinity(None, &self.asker);
+    }
+}
+
 /// Starts a program, stops it once it waits, and tells how many nanoseconds later it heard.
-fn stop(name: &'static str, executable: &PathBuf) -> Result<u64, Error> {
+fn stop(name: &'static str, executable: &PathBuf, processors: &Processors) -> Result<u64, Error> {
+    processors.be_on_programs();
     let mut program = Subject::start(name, Cmd::new(executable))?;
+    processors.be_on_askers();
     if program.line(LIMIT)? != "ready" {
         return Err(program.failed("did not say that it is ready"));
     }
