@@ -61,8 +61,26 @@ pub(super) const LANE: Lane = Lane {
     run,
 };
 
+/// Older compilers link each Windows program with objects that only Rust's own build of the target has.
+fn check_compiler() -> Result<(), Error> {
+    let specification = Cmd::new("/usr/bin/rustc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .args(["-Zunstable-options", "--print=target-spec-json", "--target"])
+        .arg(TARGET)
+        .capture()?;
+    match specification.contains("rsbegin.o") {
+        true => Err(Error::Unusable(
+            "this rustc-web is too old to link Windows programs: the one in Debian's security updates is not; have them in \
+             apt's sources, and install rustc-web, rust-web-src and rust-web-clippy again"
+                .to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
 fn run(session: &mut Session) -> Result<(), Error> {
     session.prepare(Cmd::new("/usr/bin/rustc").arg("--version"))?;
+    check_compiler()?;
     make_prefix(session)?;
     session.prepare(
         cargo()
