@@ -37,7 +37,8 @@ fn lines(place: &Place, name: &str) -> usize {
 fn wd_110_a_service_that_requires_another_waits_until_its_check_passes() {
     let place = Place::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    // Where the name has other addresses too, they are tried as well.
+    let address = format!("localhost:{}", listener.local_addr().unwrap().port());
     // Each of them fails until the one before has been seen to be ready.
     let mut child = run(
         &place,

@@ -95,6 +95,13 @@ fn wd_73_what_is_not_there_is_said() {
     let mut nowhere = place.winddown(["history"]);
     let end = End::of(nowhere.env("WINDDOWN_STATE_DIRECTORY", "").spawn().unwrap());
     assert_eq!(end.code(), Some(2), "{end:#?}");
+    place.write("file", "");
+    let end = history(&place, &["--state-directory=file"]);
+    assert_eq!(end.code(), Some(125), "{end:#?}");
+    assert!(
+        end.stderr.contains("\nhint: give --state-directory"),
+        "{end:#?}"
+    );
 }
 
 #[test]

@@ -236,6 +236,8 @@ fn with_prefix(command: Cmd) -> Cmd {
         .env("WINEPREFIX", prefix())
         .env("WINEARCH", "win64")
         .env("WINEDEBUG", "-all")
+        // Else names of files can only be ASCII.
+        .env("LC_ALL", "C.UTF-8")
 }
 
 fn prefix() -> PathBuf {
