@@ -31,6 +31,8 @@ pub(super) struct Ancestry {
     begun: bool,
     /// What may outlive its tree, and is of none since.
     spared: Known,
+    /// The trees that have ended and left such: what carries their marks is of none either.
+    outlived: BTreeSet<TreeId>,
     trees: BTreeMap<TreeId, Known>,
 }
 
@@ -91,9 +93,12 @@ impl Ancestry {
         Ok(())
     }
 
-    /// What it leaves is a stray.
-    pub(super) fn end(&mut self, tree: TreeId) {
+    /// What it leaves is a stray, unless something may outlive it.
+    pub(super) fn end(&mut self, tree: TreeId, is_outlived: bool) {
         self.trees.remove(&tree);
+        if is_outlived {
+            self.outlived.insert(tree);
+        }
         registry::lock().disinherit(tree);
     }
 
@@ -218,7 +223,9 @@ impl Ancestry {
         }
         let inherited = registry.inherited();
         let of_tree = inherited.filter(|(_, owner)| *owner == Some(tree));
-        let changing = changing.into_iter().filter(|_| no_other);
+        // It may also be what somebody started who outlives a tree.
+        let is_of_tree = no_other && self.spared.seen.is_empty();
+        let changing = changing.into_iter().filter(|_| is_of_tree);
         let of_tree = of_tree.map(|(pid, _)| pid).chain(changing).collect();
         Ok(Inherited { of_tree, strays })
     }
@@ -257,6 +264,9 @@ impl Ancestry {
         }
         let mark = mark::tree_of(pid);
         let marked = mark.ok().flatten();
+        if marked.is_some_and(|tree| self.outlived.contains(&tree)) {
+            return Owner::Spared;
+        }
         let marked = marked.filter(|tree| self.trees.contains_key(tree));
         match (marked.or_else(|| holds(&has_group)), mark) {
             (Some(tree), _) => Owner::Tree(tree),

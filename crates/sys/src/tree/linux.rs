@@ -344,7 +344,8 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        ancestry::lock().end(self.id);
+        let is_outlived = !self.spared().is_empty();
+        ancestry::lock().end(self.id, is_outlived);
     }
 }
 

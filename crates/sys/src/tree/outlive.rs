@@ -9,7 +9,8 @@ use crate::process::procfs::{self, Stat};
 const COMM: usize = 15;
 
 /// Splits `found` into those that remain in their tree and those that may outlive it: programs with one of these names, and
-/// what descends from one of them or from one of the `known`. The `leaders`, which were started into the tree, are its own.
+/// what descends from one of them or from one of the `known`, or is in the session or process group that one leads. The
+/// `leaders`, which were started into the tree, are its own.
 pub(super) fn split(
     found: Processes,
     names: &[String],
@@ -19,6 +20,13 @@ pub(super) fn split(
     let mut roots = known.clone();
     for (pid, stat) in &found {
         if !leaders.contains(pid) && is_named(*pid, stat, names) {
+            roots.insert(*pid);
+        }
+    }
+    // Those whose parent had ended before anybody looked.
+    for (pid, stat) in &found {
+        let groups = [stat.session, stat.group];
+        if !leaders.contains(pid) && groups.iter().any(|group| roots.contains(group)) {
             roots.insert(*pid);
         }
     }
