@@ -15,10 +15,11 @@ pub const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
 pub struct OtherCode(pub i32);
 
 impl OtherCode {
-    /// Whether it is a status of severity "error" that Windows itself defines.
+    /// Whether it is a status of severity "error": one that Windows itself defines, or one of a runtime, such as `0xE0434352` of .NET and
+    /// `0xE06D7363` of C++, for an exception that nothing caught.
     #[must_use]
     pub const fn is_crash(self) -> bool {
-        matches!(self.0 as u32, 0xC000_0000..=0xCFFF_FFFF)
+        matches!(self.0 as u32, 0xC000_0000..=0xCFFF_FFFF | 0xE000_0000..=0xEFFF_FFFF)
     }
 }
 

@@ -140,8 +140,8 @@ fn code(text: &str) -> Option<i32> {
 impl fmt::Display for ExitPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Codes(first, last) if first == last => write!(f, "{first}"),
-            Self::Codes(first, last) => write!(f, "{first}-{last}"),
+            Self::Codes(first, last) if first == last => write!(f, "{}", OtherCode(*first)),
+            Self::Codes(first, last) => write!(f, "{}-{}", OtherCode(*first), OtherCode(*last)),
             Self::Signal(signal) => write!(f, "{signal}"),
         }
     }
@@ -201,6 +201,14 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(pattern), "{text}");
         }
+    }
+
+    #[test]
+    fn the_code_of_a_crash_on_windows_is_written_as_windows_writes_it() {
+        let pattern: ExitPattern = "3221225477".parse().unwrap();
+        assert_eq!(pattern.to_string(), "0xC0000005");
+        let pattern: ExitPattern = "0xC0000005-7".parse().unwrap();
+        assert_eq!(pattern.to_string(), "0xC0000005-7");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod target;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use winddown_core::exit::OtherCode;
 use winddown_core::{Timestamp, format_duration, one_line};
 use winddown_sys::process::Exit;
 use winddown_sys::{Error, Waitable};
@@ -156,6 +157,7 @@ impl Probe {
                         Some(Ok(format!("{target} succeeded")))
                     }
                     TaskState::Done(Exit::Code(code)) => {
+                        let code = OtherCode(code);
                         Some(Err(format!("{target} exited with {code}{said}")))
                     }
                     TaskState::Done(exit) => Some(Err(format!("{target} died of {exit}{said}"))),

@@ -152,6 +152,14 @@ mod tests {
                 Verdict::Failed,
                 "it crashed with 0xC0000005",
             ),
+            (
+                // An exception of .NET that nothing caught.
+                Exit::Code(0xE043_4352_u32 as i32),
+                true,
+                None,
+                Verdict::Failed,
+                "it crashed with 0xE0434352",
+            ),
             (killed, true, None, Verdict::Failed, "died of SIGKILL"),
             (TERM, true, None, Verdict::Graceful, "as it should"),
             (TERM, false, None, Verdict::Unhandled, "no handler"),
