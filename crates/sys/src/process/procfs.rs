@@ -43,6 +43,8 @@ pub(crate) struct Stat {
     pub(crate) cpu_ticks: u64,
     threads: u64,
     has_environment: bool,
+    /// Where that ends: elsewhere in every program that it becomes. 0 for who may not know.
+    pub(crate) environment_end: u64,
 }
 
 impl Stat {
@@ -80,6 +82,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
         threads: number(20)?,
         // Where it ends. Who may not know reads 0 there, and 1 as where the code begins.
         has_environment: number(51) != Some(0) || number(26) == Some(1),
+        environment_end: number(51).unwrap_or(0),
     })
 }
 

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
-use crate::process::procfs;
+use crate::process::procfs::{self, Stat};
 use crate::process::registry::TreeId;
 
 const VARIABLE: &str = "WINDDOWN_TREE";
@@ -37,19 +37,22 @@ pub(super) struct Changing;
 /// `None` also where its environment cannot be read (another user's), or where the program wrote over it.
 pub(super) fn tree_of(pid: u32) -> Result<Option<TreeId>, Changing> {
     let mut before = None;
-    // An environment breaks off where the program goes while it is read: without a mark it counts when it is the same twice.
+    // An environment breaks off where the program goes while it is read: without a mark it counts when it is the same twice, of one
+    // program.
     for _ in 0..3 {
         let environment = environment(pid);
         if let Some(number) = tree_in(&environment, of_this_process()) {
             return Ok(Some(TreeId(number)));
         }
-        if procfs::stat(pid).is_ok_and(|stat| stat.is_changing()) {
+        let stat = procfs::stat(pid).ok();
+        if stat.as_ref().is_some_and(Stat::is_changing) {
             return Err(Changing);
         }
-        if before.as_ref() == Some(&environment) {
+        let found = Some((environment, stat.map(|stat| stat.environment_end)));
+        if before == found {
             return Ok(None);
         }
-        before = Some(environment);
+        before = found;
     }
     Err(Changing)
 }
