@@ -6,7 +6,6 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use jiff::Timestamp as WallTime;
 use winddown_core::report::{
     ExitRecord, HookOutcome, Proof, StopReport, Straggler, Verdict, rounded,
 };
@@ -79,7 +78,6 @@ struct StopUnderWay {
     also: Vec<Arc<Asker>>,
     budget: Budget,
     limit: Duration,
-    at: WallTime,
     interactive: bool,
 }
 
@@ -313,7 +311,6 @@ impl Engine {
             also: Vec::new(),
             budget: Budget::new(start, limit),
             limit,
-            at: WallTime::now(),
             interactive: arrival.is_some_and(|arrival| arrival.interactive),
         });
         if let Some(stop) = self.stop(runtime) {

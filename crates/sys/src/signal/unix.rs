@@ -24,7 +24,7 @@ pub(super) fn inherited() -> &'static Inherited {
     INHERITED.get_or_init(|| {
         let mask = Mask::of_this_thread();
         let ignored = ignored();
-        let known = || all().filter_map(|signal| Some((number(signal)?, signal)));
+        let known = || (1..NUMBERS).filter_map(|n| Some((n, from_number(n)?)));
         Inherited {
             blocked: known()
                 .filter_map(|(n, signal)| mask.contains(n).then_some(signal))
@@ -35,10 +35,6 @@ pub(super) fn inherited() -> &'static Inherited {
                 .collect(),
         }
     })
-}
-
-fn all() -> impl Iterator<Item = Signal> {
-    Signal::named().chain((0..=RT_MAX).map(Signal::Rt))
 }
 
 static INHERITED: OnceLock<Inherited> = OnceLock::new();
@@ -86,7 +82,18 @@ pub(super) fn number(signal: Signal) -> Option<c_int> {
 }
 
 pub(super) fn from_number(wanted: c_int) -> Option<Signal> {
-    all().find(|signal| number(*signal) == Some(wanted))
+    static BY_NUMBER: OnceLock<Vec<Option<Signal>>> = OnceLock::new();
+
+    let by_number = BY_NUMBER.get_or_init(|| {
+        let mut by_number = vec![None; NUMBERS as usize];
+        for signal in Signal::named().chain((0..=RT_MAX).map(Signal::Rt)) {
+            if let Some(number) = number(signal) {
+                by_number[number as usize] = Some(signal);
+            }
+        }
+        by_number
+    });
+    *by_number.get(usize::try_from(wanted).ok()?)?
 }
 
 pub(super) fn sender_name(pid: u32) -> Option<String> {
@@ -367,7 +374,7 @@ mod tests {
 
     #[test]
     fn every_number_is_found_again() {
-        for signal in all() {
+        for signal in Signal::named().chain((0..=RT_MAX).map(Signal::Rt)) {
             if let Some(number) = number(signal) {
                 assert_eq!(from_number(number), Some(signal));
             }

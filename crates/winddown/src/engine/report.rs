@@ -1,5 +1,7 @@
 //! What a stop came to: its report, and the exit that follows from it.
 
+use jiff::Timestamp as WallTime;
+
 use super::*;
 
 /// What is left to do once the stop has ended, without the engine's lock: code of the program is called.
@@ -47,6 +49,7 @@ impl Engine {
     fn report(&self, runtime: &Arc<Runtime>, now: Timestamp) -> StopReport {
         let stop = self.stop.as_ref().expect("only a stop finishes a service");
         let asked_at = stop.budget.start();
+        let took = now.since(asked_at);
         let phases = self.sequence.records(asked_at);
         let mut stragglers = runtime.guards.stragglers();
         stragglers.extend(self.sequence.unfinished().map(|(name, place)| Straggler {
@@ -93,9 +96,10 @@ impl Engine {
                 .iter()
                 .map(|asker| asker.origin().into())
                 .collect(),
-            at: stop.at,
+            // Looked at only now: a stop is heard that much earlier.
+            at: WallTime::now().checked_sub(took).unwrap_or(WallTime::MIN),
             deadline: rounded(stop.limit),
-            seconds: rounded(now.since(asked_at)),
+            seconds: rounded(took),
             phases,
             ladder: Vec::new(),
             stragglers,
