@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 
 use super::measure::{monotonic, percentile};
-use super::{Output, subject::Subject, table};
+use super::{Output, install, subject::Subject, table};
 use crate::command::Cmd;
 use crate::error::Error;
 use crate::need::Need;
@@ -186,7 +186,7 @@ fn build() -> Result<Vec<Measured>, Error> {
         }
         built.push(Measured {
             name: program.name,
-            executable: program.build.run()?,
+            executable: install(&program.build.run()?)?,
             nanos: Vec::new(),
         });
     }

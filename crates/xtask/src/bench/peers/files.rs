@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::super::installed;
 use super::{Behaviour, Plan, STOP_LIMIT};
 use crate::command::Cmd;
 use crate::error::Error;
@@ -14,14 +15,15 @@ use crate::workspace;
 
 /// Reports are kept as they always are, in a directory that is there already.
 pub(super) fn winddown_run() -> Cmd {
-    let winddown = Cmd::new(workspace::target("release/winddown"));
+    let winddown = Cmd::new(installed("winddown"));
     winddown
-        .args(["run", "--stop-timeout=2s", "--state-directory"])
-        .arg(workspace::target("bench/state"))
+        .arg("run")
+        .env("WINDDOWN_STATE_DIRECTORY", workspace::target("bench/state"))
 }
 
 pub(super) fn winddown_definition(plan: &Plan) -> Result<Cmd, Error> {
-    let mut text = "name = \"bench\"\n".to_owned();
+    let seconds = STOP_LIMIT.as_secs();
+    let mut text = format!("name = \"bench\"\n[stop]\ntimeout = \"{seconds}s\"\n");
     for name in plan.names() {
         let program = json!(plan.program());
         write!(text, "[service.{name}]\ncommand = {program}\n").expect("a string takes everything");

@@ -78,7 +78,8 @@ impl Peer {
             services,
             behaviour,
         };
-        let single = services == 1 && behaviour != Behaviour::Crash;
+        // What else matters of the program is told by files, where there are any.
+        let single = services == 1 && behaviour == Behaviour::Stop;
         let command = match (self.through, self.by_files) {
             (Some(through), by_files) if single || by_files.is_none() => through(&plan.program()),
             (_, Some(by_files)) => by_files(&plan)?,

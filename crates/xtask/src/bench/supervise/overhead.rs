@@ -19,7 +19,9 @@ pub(super) fn measure(peers: &[&Peer], rounds: u32) -> Result<Section, Error> {
         .collect();
     // The first start reads the program from disk.
     for round in 0..=rounds {
-        for (peer, through, nanos) in &mut measured {
+        let mut order: Vec<_> = measured.iter_mut().collect();
+        fastrand::shuffle(&mut order);
+        for (peer, through, nanos) in order {
             let took = time(peer.name, through(&["true".to_owned()]))?;
             if round > 0 {
                 nanos.push(took);
