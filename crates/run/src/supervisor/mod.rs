@@ -40,6 +40,9 @@ const CONTROL: usize = 2;
 const GUARD: usize = 3;
 const FIRST_SERVICE: usize = 4;
 
+/// How long after the start it mostly waits. What ends sooner, or is stopped, needs the memory of the start again.
+const SETTLED: Duration = Duration::from_millis(100);
+
 /// Supervises services, from the first start until nothing of the last one is left.
 pub(crate) struct Supervisor<'a> {
     name: String,
@@ -79,8 +82,8 @@ pub(crate) struct Supervisor<'a> {
     tell_waits_at: Option<Timestamp>,
     /// When the host must hear again that winddown is alive.
     alive_at: Timestamp,
-    /// Whether the memory that only the start needed was given back.
-    gave_back: bool,
+    /// When the memory that only the start needed is given back; never once that is done.
+    give_back_at: Timestamp,
     told_stopping: bool,
 }
 
@@ -153,7 +156,7 @@ impl<'a> Supervisor<'a> {
             looked_on,
             tell_waits_at: None,
             alive_at: Timestamp::ZERO,
-            gave_back: false,
+            give_back_at: Timestamp::NEVER,
             told_stopping: false,
         };
         for index in 0..supervisor.services.len() {
@@ -195,14 +198,7 @@ impl<'a> Supervisor<'a> {
     fn wait(&mut self, until: Timestamp) {
         let first = self.due.first().map_or(Timestamp::NEVER, |(at, _)| *at);
         let clients = self.control.as_ref().map_or(Timestamp::NEVER, Control::due);
-        let until = first.min(until).min(clients);
-        if self.told_running && !self.gave_back && until > Monotonic.now() {
-            // From here on it mostly waits.
-            self.gave_back = true;
-            memory::give_back_code();
-            memory::give_back_heap();
-        }
-        let owners = self.poller.wait(Monotonic.sleep_until(until));
+        let owners = self.rest(first.min(until).min(clients));
         let now = Monotonic.now();
         if let (Some(control), true) = (&mut self.control, owners.contains(&CONTROL)) {
             control.stir();
@@ -217,6 +213,27 @@ impl<'a> Supervisor<'a> {
         self.dirty.extend(ready.map(|owner| owner - FIRST_SERVICE));
         let due = self.due.iter().take_while(|(at, _)| *at <= now);
         self.dirty.extend(due.map(|(_, index)| index));
+    }
+
+    /// Waits for whatever comes first; of whom it came. Once this has lasted for a while, it gives memory back.
+    fn rest(&mut self, until: Timestamp) -> Vec<usize> {
+        if self.stop.is_some() {
+            self.give_back_at = Timestamp::NEVER;
+        }
+        let first = until.min(self.give_back_at);
+        let owners = self.poller.wait(Monotonic.sleep_until(first));
+        let now = Monotonic.now();
+        if now < self.give_back_at {
+            return owners;
+        }
+        if !owners.is_empty() || now >= until {
+            self.give_back_at = now + SETTLED;
+            return owners;
+        }
+        self.give_back_at = Timestamp::NEVER;
+        memory::give_back_heap();
+        memory::give_back_code();
+        self.poller.wait(Monotonic.sleep_until(until))
     }
 
     fn look_at_logs(&mut self, now: Timestamp) {

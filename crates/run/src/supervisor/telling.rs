@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use winddown_core::notify::Lifecycle;
 use winddown_core::order::Standing;
-use winddown_core::{Lease, Timestamp};
+use winddown_core::{Clock, Lease, Timestamp};
+use winddown_sys::Monotonic;
 
-use super::Supervisor;
+use super::{SETTLED, Supervisor};
 use crate::service::{News, Service};
 
 impl Supervisor<'_> {
@@ -24,6 +25,7 @@ impl Supervisor<'_> {
             && !standings.any(|standing| matches!(standing, Standing::Waiting | Standing::Starting))
         {
             self.told_running = true;
+            self.give_back_at = Monotonic.now() + SETTLED;
             self.host.running();
         } else if !self.told_retrying && self.services.iter().any(Service::is_backing_off) {
             self.told_retrying = true;

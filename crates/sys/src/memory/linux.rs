@@ -9,7 +9,9 @@ use rustix::mm::{Advice, madvise};
 
 pub(super) fn give_back_code() {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    for addresses in maps.lines().filter_map(code) {
+    // Found before any is given back: what is needed to read the rest would come back.
+    let found: Vec<_> = maps.lines().filter_map(code).collect();
+    for addresses in &found {
         let start: *mut c_void = without_provenance_mut(addresses.start);
         // SAFETY: nothing was ever written to these pages, so that they come back from their file as they are.
         let _ = unsafe { madvise(start, addresses.len(), Advice::LinuxDontNeed) };

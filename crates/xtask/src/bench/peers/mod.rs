@@ -24,8 +24,8 @@ pub(super) use list::PEERS;
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// What a supervisor may take to start one program.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// A moment of sleep, so that a supervisor is asked out of its sleep and not on the way into it.
-const SETTLED: Duration = Duration::from_millis(3);
+/// A supervisor is asked out of a sleep that has lasted for a while, as it is in its life, and not on the way into it.
+const SETTLED: Duration = Duration::from_millis(150);
 
 /// A supervisor.
 pub(super) struct Peer {
