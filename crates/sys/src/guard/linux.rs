@@ -233,7 +233,7 @@ fn sweep(own: &str, group: Option<&Path>) {
     let mut quiet = 0;
     while quiet < QUIET_ROUNDS && Instant::now() < until {
         let populated = group.is_some_and(|group| {
-            let _ = Group::kill(group);
+            let _ = Group::kill(group).and_then(|()| Group::kill_headless(group));
             Group::is_populated(group).unwrap_or(false)
         });
         let marked = kill_marked(own);

@@ -2,8 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::State;
 
@@ -93,6 +95,18 @@ pub(crate) fn is_ours() -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other("it is that of another pid namespace"))
+}
+
+/// Whether more than twice as many threads of the system are ready to run as it has processors; also where it does not say.
+/// Source: `proc_loadavg(5)`.
+pub(crate) fn is_crowded() -> bool {
+    let ready = || {
+        let load = read_text("/proc/loadavg").ok()?;
+        let (ready, _) = load.split_ascii_whitespace().nth(3)?.split_once('/')?;
+        ready.parse::<usize>().ok()
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    ready().is_none_or(|ready| ready > 2 * processors)
 }
 
 /// The file that it runs, as far as this user may know.

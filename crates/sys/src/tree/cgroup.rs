@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::group::{self, Group};
 use crate::process::procfs;
@@ -13,6 +13,8 @@ use crate::process::registry::TreeId;
 
 /// How much of a tree's name the name of its group keeps.
 const LONGEST_NAME: usize = 64;
+/// What lives so long after the kill may have no main thread. To look at a thousand that are about to end would hold them up.
+const SLOW: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Cgroup {
@@ -20,6 +22,8 @@ pub(super) struct Cgroup {
     name: String,
     /// Whether it was found to be empty, and is there no more.
     removed: AtomicBool,
+    /// Since when it is killed.
+    killed: Mutex<Option<Instant>>,
     /// Removed when the last of its groups has gone.
     parent: Arc<Group>,
 }
@@ -35,6 +39,7 @@ impl Cgroup {
         let made = Self {
             name,
             removed: AtomicBool::new(false),
+            killed: Mutex::default(),
             parent,
         };
         // Below a group whose subtree is threaded, a new one cannot take processes.
@@ -55,6 +60,7 @@ impl Cgroup {
     pub(super) fn open(&self) -> io::Result<File> {
         if self.removed.swap(false, Ordering::Relaxed) {
             fs::create_dir(self.directory())?;
+            *self.killed() = None;
         }
         File::open(self.directory())
     }
@@ -101,7 +107,14 @@ impl Cgroup {
     pub(super) fn kill(&self) -> io::Result<()> {
         match self.is_removed() {
             true => Ok(()),
-            false => Group::kill(&self.directory()),
+            false => {
+                Group::kill(&self.directory())?;
+                let first = *self.killed().get_or_insert_with(Instant::now);
+                match first.elapsed() < SLOW {
+                    true => Ok(()),
+                    false => Group::kill_headless(&self.directory()),
+                }
+            }
         }
     }
 
@@ -121,6 +134,10 @@ impl Cgroup {
         }
         // There are groups below it, which may be empty as well.
         Ok(!self.is_populated()?)
+    }
+
+    fn killed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.killed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_removed(&self) -> bool {

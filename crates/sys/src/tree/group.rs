@@ -92,18 +92,18 @@ impl Group {
         }
     }
 
-    /// Kills everything in a group and below it, forks in progress included. Linux 5.14 and later.
+    /// Kills everything in a group and below it, forks in progress included, but for [headless](Self::kill_headless) processes.
+    /// Linux 5.14 and later.
     pub(crate) fn kill(directory: &Path) -> io::Result<()> {
         let mut file = File::options()
             .write(true)
             .open(directory.join("cgroup.kill"))?;
-        file.write_all(b"1")?;
-        Self::kill_headless(directory)
+        file.write_all(b"1")
     }
 
-    /// The kernel sends its kill to the main thread of each process, where it comes to nothing if that thread has ended and others
-    /// run on.
-    fn kill_headless(directory: &Path) -> io::Result<()> {
+    /// Kills what has lost its main thread: the kernel sends the kill of a group to that thread of each process, where it comes to
+    /// nothing if it has ended and others run on. Every process in the group is looked at.
+    pub(crate) fn kill_headless(directory: &Path) -> io::Result<()> {
         let is_headless = |pid: &u32| {
             procfs::stat(*pid).is_ok_and(|stat| stat.state == State::Zombie && stat.is_live())
         };

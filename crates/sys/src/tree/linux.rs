@@ -202,10 +202,15 @@ impl Tree {
         let Some(cgroup) = &self.cgroup else {
             return (self.members().unwrap_or_default(), self.kill());
         };
-        // Many that run leave no processor to whoever lists them.
-        let _ = cgroup.freeze(true);
+        // Many that run leave no processor to whoever lists them; many that sleep die sooner when they are not woken to freeze.
+        let freezes = procfs::is_crowded();
+        if freezes {
+            let _ = cgroup.freeze(true);
+        }
         let killed = (self.members().unwrap_or_default(), self.kill());
-        let _ = cgroup.freeze(false);
+        if freezes {
+            let _ = cgroup.freeze(false);
+        }
         killed
     }
 
