@@ -170,6 +170,18 @@ fn wd_91_a_daemon_without_its_main_thread_goes() {
     });
 }
 
+/// As a check is that is under way when its service stops.
+#[test]
+fn wd_91_a_daemon_without_its_main_thread_goes_with_a_tree_that_is_given_up() {
+    with_and_without_a_cgroup(|nest| {
+        let tree = new_tree();
+        end_of(&nest.start(&tree, &format!("(setsid {HEADLESS} &)"), 1));
+        tree.kill().unwrap();
+        drop(tree);
+        reap_all();
+    });
+}
+
 /// Its mark is gone, but it was there when its tree was looked at.
 #[test]
 fn what_was_seen_is_known_without_its_mark() {

@@ -154,9 +154,14 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        if !self.is_removed() {
-            Group::remove(&self.directory());
+        if self.is_removed() {
+            return;
         }
+        if self.killed().is_some() {
+            // It may have been killed only once, and nobody does so again.
+            let _ = Group::kill_headless(&self.directory());
+        }
+        Group::remove(&self.directory());
     }
 }
 
