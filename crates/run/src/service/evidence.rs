@@ -19,7 +19,7 @@ const MOST: usize = 8;
 const PATIENCE: Duration = Duration::from_millis(30);
 const MOMENT: Duration = Duration::from_secs(1);
 const STACK: usize = 256 * 1024;
-const NONE_LEFT: &str = "nothing written down: too many services are forced at once";
+const NONE_LEFT: &str = "nothing written down: what was forced just before took the time for it";
 
 /// What is left of [`PATIENCE`].
 struct Patience {
