@@ -5,7 +5,7 @@ mod linux_support;
 
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use linux_support::nest::{
@@ -14,7 +14,8 @@ use linux_support::nest::{
 use linux_support::{WATCHDOG, fork, ignore};
 use winddown_core::Signal;
 use winddown_core::report::Proof;
-use winddown_sys::process::{EnvChange, Exit, SpawnOptions, Stream, spawn};
+use winddown_sys::process::{Child, EnvChange, Exit, SpawnOptions, Stream, spawn};
+use winddown_sys::tree::Tree;
 use winddown_testkit::Census;
 
 /// WD-91: the leader dies of TERM, and the kill goes on until the rest is gone.
@@ -162,6 +163,23 @@ fn an_empty_tree_is_empty() {
     });
 }
 
+/// The directory of the cgroup that a shell is in.
+const OWN_GROUP: &str = "$(grep ' - cgroup2 ' /proc/self/mountinfo | cut -d' ' -f5 | head -n1)\
+    $(grep ^0:: /proc/self/cgroup | cut -d: -f3)";
+
+/// Starts `script`, whose first line is the directory of a cgroup.
+#[track_caller]
+fn start_in_a_group(nest: &Nest, tree: &Tree, script: &str) -> (Child, PathBuf) {
+    let mut options = nest.options(script);
+    options.stdout = Stream::Pipe;
+    let mut child = tree.spawn(&options).unwrap();
+    let mut group = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut group)
+        .unwrap();
+    (child, group.trim_end().into())
+}
+
 /// Groups of groups are removed with the tree that holds them.
 #[test]
 fn a_cgroup_is_removed_with_its_tree() {
@@ -171,22 +189,37 @@ fn a_cgroup_is_removed_with_its_tree() {
                 return;
             }
             let tree = new_tree();
-            let script = "d=$(grep ' - cgroup2 ' /proc/self/mountinfo | cut -d' ' -f5 | head -n1)\
-                $(grep ^0:: /proc/self/cgroup | cut -d: -f3); mkdir $d/below; echo $$ > $d/below/cgroup.procs; \
-                echo $d; exec sleep 300";
-            let mut options = nest.options(script);
-            options.stdout = Stream::Pipe;
-            let mut child = tree.spawn(&options).unwrap();
-            let mut group = String::new();
-            BufReader::new(child.stdout.take().unwrap())
-                .read_line(&mut group)
-                .unwrap();
-            let group = Path::new(group.trim_end());
+            let script = format!(
+                "d={OWN_GROUP}; mkdir $d/below; echo $$ > $d/below/cgroup.procs; echo $d; exec sleep 300"
+            );
+            let (child, group) = start_in_a_group(nest, &tree, &script);
             assert!(group.join("below").is_dir(), "{group:?}");
             assert_eq!(tree.members().unwrap().len(), 1);
             nest.assert_proven(&kill(&tree));
             end_of(&child);
             drop(tree);
+            assert!(!group.exists());
+        },
+        false,
+    );
+}
+
+/// As that of a check which is under way when its service ends.
+#[test]
+fn a_cgroup_that_was_not_empty_when_its_tree_was_dropped_is_removed_later() {
+    run(
+        &|nest: &Nest| {
+            if !nest.expects_cgroup {
+                return;
+            }
+            let (_other, tree) = (new_tree(), new_tree());
+            let script = format!("echo {OWN_GROUP}; exec sleep 300");
+            let (child, group) = start_in_a_group(nest, &tree, &script);
+            drop(tree);
+            child.signal(Signal::Kill).unwrap();
+            end_of(&child);
+            assert!(group.is_dir(), "{group:?}");
+            let _next = new_tree();
             assert!(!group.exists());
         },
         false,

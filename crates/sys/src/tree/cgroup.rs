@@ -32,6 +32,7 @@ impl Cgroup {
     /// Makes the group of a tree, if that is permitted.
     pub(super) fn make(tree: TreeId, name: &str) -> io::Result<Self> {
         let parent = Group::of_this_process()?;
+        parent.remove_given_up();
         let name: String = name.chars().take(LONGEST_NAME).map(plain).collect();
         let name = format!("{name}-{}", tree.0);
         let directory = parent.directory().join(&name);
@@ -161,7 +162,7 @@ impl Drop for Cgroup {
             // It may have been killed only once, and nobody does so again.
             let _ = Group::kill_headless(&self.directory());
         }
-        Group::remove(&self.directory());
+        self.parent.give_up(self.directory());
     }
 }
 

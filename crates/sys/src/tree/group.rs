@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustix::fs::{Access, FlockOperation, flock, statfs};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -23,6 +23,8 @@ const CGROUP2: rustix::fs::FsWord = 0x6367_7270;
 #[derive(Debug)]
 pub(crate) struct Group {
     directory: PathBuf,
+    /// Groups below it that nobody wants any more, in which something is about to end.
+    given_up: Mutex<Vec<PathBuf>>,
     /// Held as long as its process lives: by this, others know what was left behind by one that is dead.
     _lock: File,
 }
@@ -64,6 +66,7 @@ impl Group {
             if is_still(&lock, &directory) {
                 return Ok(Self {
                     directory,
+                    given_up: Mutex::default(),
                     _lock: lock,
                 });
             }
@@ -72,6 +75,23 @@ impl Group {
 
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Removes a group below this one, now or when another is made.
+    pub(super) fn give_up(&self, directory: PathBuf) {
+        self.given_up().push(directory);
+        self.remove_given_up();
+    }
+
+    pub(super) fn remove_given_up(&self) {
+        self.given_up().retain(|directory| {
+            Self::remove(directory);
+            directory.exists()
+        });
+    }
+
+    fn given_up(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes the empty groups beside a group whose processes could not do so because they were killed.
