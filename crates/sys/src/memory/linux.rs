@@ -1,14 +1,15 @@
 //! The mappings of `/proc/self/maps`, and the heap of the GNU library. Sources: `proc_pid_maps(5)`, `malloc_trim(3)`.
 
 use std::ffi::c_void;
-use std::fs;
 use std::ops::Range;
 use std::ptr::without_provenance_mut;
 
 use rustix::mm::{Advice, madvise};
 
+use crate::process::procfs;
+
 pub(super) fn give_back_code() {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let maps = procfs::read_text("/proc/self/maps").unwrap_or_default();
     // Found before any is given back: what is needed to read the rest would come back.
     let found: Vec<_> = maps.lines().filter_map(code).collect();
     for addresses in &found {
